@@ -1,0 +1,1 @@
+"""Dream Flow: personalised bedtime stories."""

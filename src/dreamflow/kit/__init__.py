@@ -1,0 +1,1 @@
+"""Tools without a domain word: clock, ids, database, errors, logging."""
