@@ -1,0 +1,217 @@
+"""JSON:API documents and query strings as plain values. Nothing here knows Klaviyo's resources or HTTP."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from urllib.parse import parse_qs, quote, urlsplit
+
+from pydantic_core import from_json
+
+from aioklaviyo.errors import ErrorDetail
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+QueryValue: TypeAlias = str | int | Sequence[str] | None
+
+_STATUS = re.compile(r"[1-5][0-9]{2}")
+
+
+class MalformedDocumentError(ValueError):
+    """A document that lacks the shape asked of it; the text names the place and quotes no value."""
+
+
+def _no_resources() -> "dict[tuple[str, str], Resource]":
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource object; ``included`` holds the whole document's side-loaded ones by (type, id)."""
+
+    type: str
+    id: str
+    attributes: dict[str, Json]
+    relationships: dict[str, Json]
+    included: "Mapping[tuple[str, str], Resource]" = field(default_factory=_no_resources, repr=False)
+
+    def related_id(self, name: str) -> str | None:
+        """Id of a to-one relationship; None when it is absent or empty."""
+        ids = self.related_ids(name)
+        return ids[0] if ids else None
+
+    def related_ids(self, name: str) -> tuple[str, ...]:
+        """Ids of a relationship, in order."""
+        relationship = self.relationships.get(name)
+        data = relationship.get("data") if isinstance(relationship, dict) else None
+        entries = data if isinstance(data, list) else [data]
+        return tuple(
+            entry_id for entry in entries if isinstance(entry, dict) and isinstance(entry_id := entry.get("id"), str)
+        )
+
+    def related(self, name: str, resource_type: str) -> "Resource | None":
+        """The included resource of a to-one relationship; None when it was not included."""
+        related_id = self.related_id(name)
+        return None if related_id is None else self.included.get((resource_type, related_id))
+
+
+def decode(body: bytes) -> Json:
+    """Parse a body.
+
+    Raises:
+        MalformedDocumentError: It is not JSON.
+    """
+    try:
+        return from_json(body)
+    except ValueError:
+        return _decode_half_characters(body)
+
+
+def _decode_half_characters(body: bytes) -> Json:
+    """Parse what only fails for lone surrogates: somebody's cut emoji must not make a whole page unreadable."""
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return from_json(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    except (ValueError, RecursionError):
+        raise MalformedDocumentError("the body is not JSON") from None
+
+
+def encode(document: Json) -> bytes:
+    """Serialise a body.
+
+    Raises:
+        MalformedDocumentError: It holds something JSON does not have.
+    """
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MalformedDocumentError("the body cannot be written as JSON") from error
+
+
+def single(document: Json) -> Resource:
+    """The resource of a document whose ``data`` is one object."""
+    root = _root(document)
+    return _resource(root.get("data"), _included(root), "data")
+
+
+def collection(document: Json) -> list[Resource]:
+    """The resources of a document whose ``data`` is a list."""
+    root = _root(document)
+    data = root.get("data")
+    if not isinstance(data, list):
+        raise MalformedDocumentError("data is not a list")
+    included = _included(root)
+    return [_resource(entry, included, f"data[{index}]") for index, entry in enumerate(data)]
+
+
+def next_cursor(document: Json) -> str | None:
+    """The cursor inside ``links.next``; None on the last page.
+
+    Only the cursor is taken. The link's host is never contacted, so credentials cannot follow it.
+    """
+    links = _root(document).get("links")
+    link = links.get("next") if isinstance(links, dict) else None
+    if link is None:
+        return None
+    if not isinstance(link, str):
+        raise MalformedDocumentError("links.next is not a string")
+    try:
+        cursors = parse_qs(urlsplit(link).query).get("page[cursor]", [])
+    except ValueError as error:
+        raise MalformedDocumentError("links.next is not a URL") from error
+    if not cursors:
+        raise MalformedDocumentError("links.next has no page[cursor]")
+    return cursors[0]
+
+
+def error_details(document: Json) -> tuple[ErrorDetail, ...]:
+    """The entries of ``errors``, as far as they can be read; empty when there are none."""
+    entries = document.get("errors") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        return ()
+    return tuple(_error_detail(entry) for entry in entries if isinstance(entry, dict))
+
+
+def query_string(parameters: Mapping[str, QueryValue]) -> str:
+    """Percent-encoded parameters in the order given; None and empty lists are left out, lists are joined by commas."""
+    pairs: list[str] = []
+    for name, value in parameters.items():
+        if value is None:
+            continue
+        text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ",".join(value)
+        if text:
+            pairs.append(f"{quote(name, safe='')}={quote(text, safe='')}")
+    return "&".join(pairs)
+
+
+def path_segment(identifier: str) -> str:
+    """An id as one segment of a path, whatever it holds.
+
+    Raises:
+        ValueError: No encoding makes it a segment.
+    """
+    if identifier in {"", ".", ".."}:
+        raise ValueError("an id must not be empty or made of dots")
+    return quote(identifier, safe="")
+
+
+def _root(document: Json) -> dict[str, Json]:
+    if not isinstance(document, dict):
+        raise MalformedDocumentError("the document is not an object")
+    return document
+
+
+def _included(root: dict[str, Json]) -> Mapping[tuple[str, str], Resource]:
+    entries = root.get("included")
+    found: dict[tuple[str, str], Resource] = {}
+    if isinstance(entries, list):
+        for index, entry in enumerate(entries):
+            # Included resources see each other through the same mapping.
+            resource = _resource(entry, found, f"included[{index}]")
+            found[resource.type, resource.id] = resource
+    return found
+
+
+def _resource(entry: Json, included: Mapping[tuple[str, str], Resource], place: str) -> Resource:
+    if not isinstance(entry, dict):
+        raise MalformedDocumentError(f"{place} is not an object")
+    resource_type, resource_id = entry.get("type"), entry.get("id")
+    if not isinstance(resource_type, str) or not isinstance(resource_id, str):
+        raise MalformedDocumentError(f"{place} has no type or no id")
+    attributes, relationships = entry.get("attributes"), entry.get("relationships")
+    return Resource(
+        resource_type,
+        resource_id,
+        # Klaviyo leaves either out, or sends null, where there is nothing to say.
+        attributes if isinstance(attributes, dict) else {},
+        relationships if isinstance(relationships, dict) else {},
+        included,
+    )
+
+
+def _error_detail(entry: dict[str, Json]) -> ErrorDetail:
+    source = entry.get("source")
+    source = source if isinstance(source, dict) else {}
+    status, meta, links = entry.get("status"), entry.get("meta"), entry.get("links")
+    return ErrorDetail(
+        id=_text(entry.get("id")),
+        code=_text(entry.get("code")),
+        title=_text(entry.get("title")),
+        detail=_text(entry.get("detail")),
+        status=_integer(status),
+        pointer=_text(source.get("pointer")),
+        parameter=_text(source.get("parameter")),
+        meta=meta if isinstance(meta, dict) else {},
+        links=links if isinstance(links, dict) else {},
+    )
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _integer(value: Json) -> int | None:
+    # JSON:API says a string, Klaviyo sends a number.
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and _STATUS.fullmatch(value) else None

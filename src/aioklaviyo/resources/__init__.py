@@ -1,0 +1,1 @@
+"""One module per Klaviyo resource; reached through the attributes of ``Klaviyo``."""
