@@ -1,0 +1,1 @@
+"""The use cases: to recognise a caller, and to vouch for one in the demo."""
