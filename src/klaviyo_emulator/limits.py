@@ -1,0 +1,79 @@
+"""Rate windows: fixed, per account and endpoint, on the emulator's clock.
+
+A window opens with the first request that finds none open. A request is charged to all windows of its endpoint, and to
+those of its expensive query parameters, or, when one of them is full, to none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from klaviyo_emulator.clock import Clock, seconds
+from klaviyo_emulator.errors import throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from klaviyo_emulator.operations import Rate
+
+
+@dataclass(slots=True)
+class Window:
+    """One fixed window: how many requests it takes, how long it is, when it opened, how many it has taken."""
+
+    limit: int
+    seconds: int
+    opened: float
+    taken: int = 0
+
+    def roll(self, now: float) -> None:
+        """Open anew when the window is over, or when the clock was put back."""
+        if not self.opened <= now < self.opened + self.seconds:
+            self.opened = now
+            self.taken = 0
+
+
+class Limiter:
+    """All windows of one emulator. Used on the event loop only."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._windows: dict[tuple[str, str], list[Window]] = {}
+
+    def charge(self, account: str, rates: Mapping[str, Rate]) -> dict[str, str]:
+        """Charge one request to the endpoint, which comes first, and to the parameters after it.
+
+        Answers the headers of the endpoint's windows. When a window is full, raises a 429 refusal and charges nothing.
+        """
+        now = seconds(self._clock())
+        buckets = [self._bucket(account, name, rate, now) for name, rate in rates.items()]
+        windows = [window for bucket in buckets for window in bucket]
+        waits = [window.opened + window.seconds - now for window in windows if window.taken >= window.limit]
+        if waits:
+            raise throttled(max(1, math.ceil(max(waits))))
+        for window in windows:
+            window.taken += 1
+        return _headers(buckets[0], now) if buckets else {}
+
+    def _bucket(self, account: str, name: str, rate: Rate, now: float) -> list[Window]:
+        bucket = self._windows.get((account, name))
+        if bucket is None:
+            bucket = [Window(limit, length, now) for limit, length in rate.windows()]
+            self._windows[account, name] = bucket
+        for window in bucket:
+            window.roll(now)
+        return bucket
+
+
+def _headers(bucket: list[Window], now: float) -> dict[str, str]:
+    """The draft-standard headers. Their numbers follow the burst window, as live ones do."""
+    burst = bucket[0]
+    described = [str(burst.limit), *(f"{window.limit};w={window.seconds}" for window in bucket)]
+    remaining_seconds = burst.opened + burst.seconds - now
+    return {
+        "RateLimit-Limit": ", ".join(described),
+        "RateLimit-Remaining": str(burst.limit - burst.taken),
+        "RateLimit-Reset": str(max(0, math.ceil(remaining_seconds) - 1)),
+    }

@@ -1,0 +1,1 @@
+"""One module per resource: read the request, call the state, write the document."""

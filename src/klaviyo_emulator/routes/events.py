@@ -1,0 +1,216 @@
+"""Events: created one by one and in bulk, listed, read, and followed to their metric and profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from klaviyo_emulator.clock import format_instant, whole_seconds
+from klaviyo_emulator.cursors import Position, decode_event, encode_event
+from klaviyo_emulator.errors import Refusal, invalid, invalid_parameter, not_found
+from klaviyo_emulator.ids import event_id, event_sequence, event_uuid
+from klaviyo_emulator.jsonapi import Document, collection, identifier, relationship, resource, select, single
+from klaviyo_emulator.query import CURSOR
+from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes
+from klaviyo_emulator.routes.event_input import Receipt, event_pointer, profile_pointer, read_bulk, read_event
+from klaviyo_emulator.routes.metrics import metric_resource
+from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
+from klaviyo_emulator.routes.profiles import conflicting_identifiers
+from klaviyo_emulator.state.events import Event, RepeatedUniqueIdError, find_event, list_events, store_events
+from klaviyo_emulator.state.metrics import Metric, find_metrics
+from klaviyo_emulator.state.paging import Page, Start
+from klaviyo_emulator.state.profiles import (
+    DuplicateProfileError,
+    Profile,
+    UnknownProfileError,
+    find_profiles,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+Related = tuple[list[Metric], list[Profile]]
+
+
+async def create_event(context: Context, request: ApiRequest) -> Reply:
+    """Accept one event."""
+    entry = read_event(request.document, _receipt(context, request))
+    try:
+        await context.write(lambda connection: store_events(connection, context.mint, (entry,)))
+    except (DuplicateProfileError, UnknownProfileError) as error:
+        raise _refused_profile(error, "/data/attributes/profile/data") from None
+    return Reply(202)
+
+
+async def bulk_create_events(context: Context, request: ApiRequest) -> Reply:
+    """Accept many events, or none of them."""
+    entries = read_bulk(request.document, _receipt(context, request))
+    policy = context.config.bulk_duplicates
+    try:
+        await context.write(lambda connection: store_events(connection, context.mint, entries, policy))
+    except (DuplicateProfileError, UnknownProfileError) as error:
+        raise _refused_profile(error, profile_pointer(error.entry)) from None
+    except RepeatedUniqueIdError as error:
+        pointer = f"{event_pointer(error.entry, error.event)}/unique_id"
+        detail = f"unique_id '{error.unique_id}' is repeated for the same profile and metric. No event was processed."
+        raise invalid(detail, pointer) from None
+    return Reply(202)
+
+
+async def get_events(context: Context, request: ApiRequest) -> Reply:
+    """A page of events, newest first unless asked otherwise."""
+    query = request.query
+    start = _start(context, request)
+
+    def work(connection: sqlite3.Connection) -> tuple[Page[Event], Related]:
+        page = list_events(connection, query.filters, descending=query.sort.descending, start=start, size=query.size)
+        return page, _related(connection, request, page.rows)
+
+    page, related = await context.read(work)
+
+    def link(event: Event, *, forward: bool) -> str:
+        edge = Position(event.time, event_id(event.seq, context.mint.event_key), forward)
+        return request.page_link(context.linker, encode_event(edge))
+
+    return Reply(
+        200,
+        collection(
+            [_event(context, request, event) for event in page.rows],
+            request.self_link(context.linker),
+            following=link(page.rows[-1], forward=True) if page.has_next and page.rows else None,
+            preceding=link(page.rows[0], forward=False) if page.has_previous and page.rows else None,
+            included=_included(context, request, related),
+        ),
+    )
+
+
+async def get_event(context: Context, request: ApiRequest) -> Reply:
+    """One event."""
+
+    def work(connection: sqlite3.Connection) -> tuple[Event, Related]:
+        event = _find(context, request, connection)
+        return event, _related(connection, request, (event,))
+
+    event, related = await context.read(work)
+    data = _event(context, request, event)
+    return Reply(200, single(data, request.self_link(context.linker), _included(context, request, related)))
+
+
+async def get_metric_for_event(context: Context, request: ApiRequest) -> Reply:
+    """The metric of an event."""
+
+    def work(connection: sqlite3.Connection) -> list[Metric]:
+        return find_metrics(connection, [_find(context, request, connection).metric_id])
+
+    (metric,) = await context.read(work)
+    data = metric_resource(context.linker, metric, request.query)
+    return Reply(200, single(data, request.self_link(context.linker)))
+
+
+async def get_profile_for_event(context: Context, request: ApiRequest) -> Reply:
+    """The profile of an event."""
+
+    def work(connection: sqlite3.Connection) -> list[Profile]:
+        return find_profiles(connection, [_find(context, request, connection).profile_id])
+
+    (profile,) = await context.read(work)
+    data = profile_resource(context.linker, profile, request.query, ONE_CONVERSATION)
+    return Reply(200, single(data, request.self_link(context.linker)))
+
+
+async def get_metric_id_for_event(context: Context, request: ApiRequest) -> Reply:
+    """The id of an event's metric."""
+    event = await context.read(lambda connection: _find(context, request, connection))
+    return Reply(200, single(identifier("metric", event.metric_id), request.self_link(context.linker)))
+
+
+async def get_profile_id_for_event(context: Context, request: ApiRequest) -> Reply:
+    """The id of an event's profile."""
+    event = await context.read(lambda connection: _find(context, request, connection))
+    return Reply(200, single(identifier("profile", event.profile_id), request.self_link(context.linker)))
+
+
+def _receipt(context: Context, request: ApiRequest) -> Receipt:
+    return Receipt(whole_seconds(context.config.clock()), request.size)
+
+
+def _start(context: Context, request: ApiRequest) -> Start | None:
+    position = request.position(decode_event)
+    if position is None:
+        return None
+    seq = event_sequence(position.id, context.mint.event_key)
+    if seq is None or seq >= 1 << 63:
+        raise invalid_parameter("Invalid page cursor.", CURSOR)
+    return Start(position.key, seq, position.forward)
+
+
+def _find(context: Context, request: ApiRequest, connection: sqlite3.Connection) -> Event:
+    (given,) = request.arguments
+    seq = event_sequence(given, context.mint.event_key)
+    if seq is None:
+        raise invalid(f"Invalid Event ID: '{given}'", "/data/id")
+    event = find_event(connection, seq) if seq < 1 << 63 else None
+    if event is None:
+        raise not_found(f"Event with id {given} not found.")
+    return event
+
+
+def _related(connection: sqlite3.Connection, request: ApiRequest, events: Sequence[Event]) -> Related:
+    include = request.query.include or frozenset()
+    metric_ids = dict.fromkeys(event.metric_id for event in events) if "metric" in include else {}
+    profile_ids = dict.fromkeys(event.profile_id for event in events) if "profile" in include else {}
+    return find_metrics(connection, list(metric_ids)), find_profiles(connection, list(profile_ids))
+
+
+def _included(context: Context, request: ApiRequest, related: Related) -> list[Document] | None:
+    if request.query.include is None:
+        return None
+    metrics, profiles = related
+    return [
+        *(metric_resource(context.linker, metric, request.query) for metric in metrics),
+        *(profile_resource(context.linker, profile, request.query, ONE_CONVERSATION) for profile in profiles),
+    ]
+
+
+def _event(context: Context, request: ApiRequest, event: Event) -> Document:
+    key = context.mint.event_key
+    public_id = event_id(event.seq, key)
+    properties: Document = dict(event.properties)
+    if event.currency is not None:
+        properties["$value_currency"] = event.currency
+    properties["$event_id"] = event.unique_id
+    if event.value is not None:
+        properties["$value"] = event.value
+    attributes: Document = {
+        "timestamp": event.time,
+        "event_properties": properties,
+        "datetime": format_instant(event.time),
+        "uuid": event_uuid(event.seq, key, event.time),
+    }
+    owner = context.linker.resource("event", public_id)
+    relationships: Document = {
+        "profile": relationship(owner, "profile", identifier("profile", event.profile_id)),
+        "metric": relationship(owner, "metric", identifier("metric", event.metric_id)),
+    }
+    if "attributions" in (request.query.include or ()):
+        relationships["attributions"] = relationship(owner, "attributions", [])
+    fields = request.query.fields.get("event")
+    return resource(context.linker, "event", public_id, select(attributes, fields), relationships)
+
+
+def _refused_profile(error: DuplicateProfileError | UnknownProfileError, pointer: str) -> Refusal:
+    if isinstance(error, DuplicateProfileError):
+        return conflicting_identifiers(error, pointer)
+    return invalid(f"Profile with id {error.profile_id} not found.", pointer)
+
+
+ROUTES: Routes = {
+    "create_event": create_event,
+    "bulk_create_events": bulk_create_events,
+    "get_events": get_events,
+    "get_event": get_event,
+    "get_metric_for_event": get_metric_for_event,
+    "get_metric_id_for_event": get_metric_id_for_event,
+    "get_profile_for_event": get_profile_for_event,
+    "get_profile_id_for_event": get_profile_id_for_event,
+}

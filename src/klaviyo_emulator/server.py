@@ -1,0 +1,151 @@
+"""Serving an emulator over HTTP with uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from klaviyo_emulator.emulator import Emulator
+from klaviyo_emulator.protocol import shaped_protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import FrameType
+
+    from klaviyo_emulator.config import EmulatorConfig
+
+if TYPE_CHECKING:
+    from typing_extensions import override
+else:
+
+    def override(method: Callable[..., object]) -> Callable[..., object]:
+        """`typing.override`, which Python 3.11 does not have."""
+        return method
+
+
+_BACKLOG = 2048
+_GRACE_SECONDS = 5.0
+_TICK_SECONDS = 1.0
+_KEEP_ALIVE_SECONDS = 75
+_CLOSING_SECONDS = 0.005
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's delay off only for sockets that name TCP; without, answers may wait 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    """The URL that a socket is reached at."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that says when it is ready, and that stops when told instead of at its next look at a flag."""
+
+    def __init__(self, emulator: Emulator, ready: Callable[[], None], *, signals: bool = False) -> None:
+        super().__init__(
+            uvicorn.Config(
+                emulator.app,
+                http=shaped_protocol(random.Random(f"{emulator.config.seed}:protocol")),  # noqa: S311 - for ids
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,  # a program around keeps its own logging
+                log_level="error",
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
+        )
+        self._ready = ready
+        self._signals = signals
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the server; callable from any thread and from a signal handler."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to the program around, unless asked to take them."""
+        if not self._signals:
+            yield
+            return
+        kept = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End cleanly, so that the process ends with status 0."""
+        del sig, frame
+        self.stop()
+
+    @override
+    async def main_loop(self) -> None:
+        """Serve until told to stop; the tick renews the `Date` header."""
+        self._loop = asyncio.get_running_loop()
+        self._ready()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), _TICK_SECONDS)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, let requests under way finish, close."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(_CLOSING_SECONDS)
+        for task in self.server_state.tasks:
+            task.cancel()
+
+
+def run(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    """Open an emulator and serve it until SIGINT or SIGTERM. `ready` is called with the URL."""
+    url = url_of(listening)
+    with contextlib.closing(listening), Emulator(config) as emulator:
+        Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
+
+
+async def serve(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str], None]) -> None:
+    """The same within a running loop, without touching signals; cancelling it lets requests under way finish."""
+    url = url_of(listening)
+    with contextlib.closing(listening), Emulator(config) as emulator:
+        server = Server(emulator, lambda: ready(url))
+        running = asyncio.ensure_future(server.serve(sockets=[listening]))
+        try:
+            await asyncio.shield(running)
+        finally:
+            server.stop()
+            await running

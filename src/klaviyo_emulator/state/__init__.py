@@ -1,0 +1,1 @@
+"""What the emulated account holds, in SQLite. Nothing here knows HTTP."""

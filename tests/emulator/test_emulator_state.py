@@ -1,0 +1,255 @@
+"""The state: files, restarts, transactions, plans of queries, ids."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import uuid
+from concurrent.futures import CancelledError
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from emulator_wire import REPEATABLE, Served, SetClock, event_body, profile_body, served
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klaviyo_emulator import Counts, Emulator, EmulatorConfig, StateError
+from klaviyo_emulator.clock import system_clock
+from klaviyo_emulator.ids import event_id, event_sequence, event_uuid, short_id, ulid
+from klaviyo_emulator.state.database import Database, StateUnavailableError
+from klaviyo_emulator.state.metrics import ensure_metric
+from klaviyo_emulator.state.minting import open_mint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_restart_keeps_everything(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.db")
+
+    def picture(running: Served) -> Any:
+        return [
+            running.wire.get(path).json()["data"]
+            for path in ("/api/profiles", "/api/events", "/api/metrics", "/api/accounts")
+        ]
+
+    with served(database=file, limits=False) as running:
+        running.wire.post("/api/events", event_body(unique_id="u", value=1))
+        before = picture(running)
+    with served(database=file, limits=False, seed=7) as running:
+        assert picture(running) == before
+        running.wire.post("/api/events", event_body(unique_id="u"))
+        running.wire.post("/api/events", event_body(unique_id="v", email="lee@example.org"))
+        profiles, events, _, _ = picture(running)
+        assert len({item["id"] for item in profiles}) == len(profiles) == 2
+        assert len({item["id"] for item in events}) == len(events) == 2
+        assert events[0]["attributes"]["event_properties"]["$value"] == 0
+
+
+def test_one_seed_gives_one_sequence_of_ids(tmp_path: Path) -> None:
+    def ids(**settings: Any) -> Any:
+        with served(limits=False, **settings) as running:
+            for number in range(3):
+                running.wire.post("/api/events", event_body(email=f"p{number}@example.org", metric=f"M{number}"))
+            found = [
+                item["id"]
+                for path in ("profiles", "events", "metrics")
+                for item in running.wire.get(f"/api/{path}").json()["data"]
+            ]
+            return [running.emulator.account_id, *found, running.wire.get("/api/x").json()["errors"][0]["id"]]
+
+    first = ids(seed=1)
+    assert first == ids(seed=1) == ids(seed=1, database=str(tmp_path / "state.db"))
+    assert not set(first) & set(ids(seed=2))
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    Emulator(EmulatorConfig(database=str(file))).close()
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StateError, match="version 999"):
+        Emulator(EmulatorConfig(database=str(file)))
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    with pytest.raises(StateError, match="another program"):
+        Emulator(EmulatorConfig(database=str(foreign)))
+    text = tmp_path / "text"
+    text.write_text("not a database, but long enough to be looked at\n" * 50)
+    before = text.read_bytes()
+    with pytest.raises(StateError, match="cannot open"):
+        Emulator(EmulatorConfig(database=str(text)))
+    assert text.read_bytes() == before
+    with pytest.raises(StateError, match="cannot open"):
+        Emulator(EmulatorConfig(database=str(tmp_path / "no" / "folder")))
+
+
+def test_a_state_that_cannot_be_opened_further_is_closed(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.db")
+    Emulator(EmulatorConfig(database=file)).close()
+    connection = sqlite3.connect(file)
+    connection.execute("DROP TABLE setting")
+    connection.close()
+    with pytest.raises(sqlite3.Error):
+        Emulator(EmulatorConfig(database=file))
+
+
+@pytest.mark.parametrize("place", [":memory:", "file"])
+def test_work_that_fails_takes_only_its_own_changes_back(tmp_path: Path, place: str) -> None:
+    database = Database(place if place == ":memory:" else str(tmp_path / "state.db"))
+    insert = "INSERT INTO setting (name, value) VALUES (?, '')"
+
+    def broken(connection: sqlite3.Connection) -> None:
+        connection.execute(insert, ("broken",))
+        raise LookupError
+
+    futures = [
+        database.write(lambda connection: connection.execute(insert, ("a",)).rowcount),
+        database.write(broken),
+        database.write(lambda connection: connection.execute(insert, ("b",)).rowcount),
+    ]
+    assert futures[0].result() == futures[2].result() == 1
+    with pytest.raises(LookupError):
+        futures[1].result()
+    names = database.read(lambda connection: connection.execute("SELECT name FROM setting").fetchall()).result()
+    assert names == [("a",), ("b",)]
+    database.close()
+    database.close()
+    with pytest.raises(StateUnavailableError):
+        database.read(lambda connection: None)
+
+
+def test_a_commit_that_fails_fails_everything_in_it(tmp_path: Path) -> None:
+    file = str(tmp_path / "state.db")
+    database = Database(file)
+
+    def end_early(connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+
+    with pytest.raises(StateUnavailableError):
+        database.write(end_early).result()
+
+    database.write(lambda connection: connection.execute("SELECT 1")).result()
+    database.close()
+
+
+def test_readers_of_a_file_cannot_write(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "state.db"))
+    with pytest.raises(sqlite3.OperationalError):
+        database.read(lambda connection: connection.execute("DELETE FROM setting")).result()
+    database.close()
+
+
+def test_work_whose_answer_nobody_awaits_is_done(tmp_path: Path) -> None:
+    database = Database(":memory:")
+    gate = threading.Event()
+    database.write(lambda connection: gate.wait())
+    given_up = database.write(lambda connection: connection.execute("INSERT INTO setting VALUES ('a', '')").rowcount)
+    assert given_up.cancel()
+    gate.set()
+    count = database.read(lambda connection: connection.execute("SELECT count(*) FROM setting").fetchone()[0]).result()
+    assert count == 1
+    with pytest.raises(CancelledError):
+        given_up.result()
+    database.close()
+
+
+def test_a_taken_short_id_is_not_given_again() -> None:
+    database = Database(":memory:")
+
+    def work(connection: sqlite3.Connection) -> int:
+        mint = open_mint(connection, 0, SetClock())
+        state = mint.chance.getstate()
+        ensure_metric(connection, mint, "A", None)
+        mint.chance.setstate(state)
+        mint.short_id()
+        ensure_metric(connection, mint, "B", None)
+        return connection.execute("SELECT count(DISTINCT id) FROM metric").fetchone()[0]
+
+    assert database.write(work).result() == 2
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        ("event.profile = 1 AND event.metric = 1", "event_profile_metric_time"),
+        ("event.profile = 1", "event_profile_time"),
+        ("event.metric = 1", "event_metric_time"),
+        ("event.metric = 1 AND event.time > 5 AND (event.time, event.seq) < (9, 9)", "event_metric_time"),
+        ("1", "event_time"),
+    ],
+)
+def test_pages_of_events_are_read_from_an_index(where: str, index: str) -> None:
+    database = Database(":memory:")
+    sql = f"EXPLAIN QUERY PLAN SELECT * FROM event WHERE {where} ORDER BY event.time DESC, event.seq DESC LIMIT 10"
+    plan = " ".join(row[3] for row in database.read(lambda connection: connection.execute(sql).fetchall()).result())
+    assert f"USING INDEX {index}" in plan
+    assert "TEMP B-TREE" not in plan
+    database.close()
+
+
+def test_counts_and_closing() -> None:
+    with Emulator() as emulator:
+        assert emulator.counts() == Counts(0, 0, 0)
+
+
+@REPEATABLE
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**64 - 1))
+def test_event_ids_lead_back(sequence: int, key: int) -> None:
+    text = event_id(sequence, key)
+    assert len(text) == 11
+    assert event_sequence(text, key) == sequence
+
+
+@REPEATABLE
+@given(st.integers(631_152_000, 4_000_000_000), st.integers(0, 2**63 - 1))
+def test_event_uuids_tell_the_time(seconds: int, sequence: int) -> None:
+    value = uuid.UUID(event_uuid(sequence, 5, seconds))
+    assert (value.version, value.variant, value.clock_seq) == (1, uuid.RFC_4122, 1)
+    assert value.time == seconds * 10_000_000 + 0x01B21DD213814000
+
+
+def test_ulids_sort_by_time() -> None:
+    chance = random.Random(0)
+    assert ulid(chance, 1) < ulid(chance, 2) < ulid(chance, 2**40)
+    assert ulid(random.Random(0), -5).startswith("0000000000")
+    assert len(short_id(chance)) == 6
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"database": ""},
+        {"latency_ms": -1},
+        {"public_base": "klaviyo"},
+        {"public_base": "https://a/"},
+        {"bulk_duplicates": "never"},
+    ],
+)
+def test_settings_that_cannot_be_used(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        EmulatorConfig(**settings)
+
+
+def test_the_default_clock_is_the_machines() -> None:
+    before = datetime.now(UTC)
+    assert before <= system_clock() <= datetime.now(UTC)
+
+
+def test_a_fault_is_answered_in_shape_and_logged(free: Served, caplog: pytest.LogCaptureFixture) -> None:
+    connection_breaker = free.emulator._database.write(lambda connection: connection.execute("DROP TABLE event"))
+    connection_breaker.result()
+    response = free.wire.get("/api/events")
+    assert response.status_code == 500
+    assert response.json()["errors"][0]["status"] == 500
+    assert "no such table" in caplog.text
+    assert free.wire.post("/api/profiles", profile_body(email="kim@example.org")).status_code == 201
