@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test test-all check fix lock clean
+.PHONY: help demo test test-all check fix pictures lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,15 +16,15 @@ demo: $(VENV)/.runtime ## Set up and run the demo; ARGS=--once prints tonight an
 	@$(BIN)/dreamflow demo $(ARGS)
 
 test: $(VENV)/.test ## Set up and run the tests; what needs a browser is skipped by name where there is none
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-all: $(VENV)/.dev ## What CI runs: install the servers and the browser too, every check, every test, coverage
 	tools/install-servers
 	$(MAKE) --no-print-directory static
-	$(BIN)/pytest -n 2 --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
 
 check: $(VENV)/.dev static ## Format, lint, imports, types, tests
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: static
 static: $(VENV)/.dev
@@ -36,6 +36,10 @@ static: $(VENV)/.dev
 fix: $(VENV)/.dev ## Format and mend what can be mended by a machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+pictures: $(VENV)/.dev ## Take the screenshots that the documents show
+	tools/install-servers
+	$(BIN)/pytest tests/browser --pictures docs/pictures
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into locks/
 	tools/lock $(BIN)/uv

@@ -156,7 +156,9 @@ def test_an_issuer_is_configured_once() -> None:
         IdentityService([config(), config()], StaticKeys(), ManualClock(NOW))
 
 
-@pytest.mark.parametrize("document", [{}, {"keys": []}, {"keys": "none"}, WEAK_SET], ids=str)
+@pytest.mark.parametrize(
+    "document", [{}, {"keys": []}, {"keys": "none"}, WEAK_SET], ids=["nothing", "no keys", "not a list", "a weak key"]
+)
 def test_a_fixed_set_must_have_a_usable_key(document: dict[str, object]) -> None:
     with pytest.raises(Invalid, match="no usable public key"):
         IdentityService([config(jwks_url=None, public_jwks=document)], StaticKeys(), ManualClock(NOW))

@@ -26,6 +26,9 @@ _READERS = 4
 _GROUP_LIMIT = 256  # transactions in one commit: bounds the wait of the first
 _BUSY_TIMEOUT_SECONDS = 10.0  # for another process on the same file
 
+# What a statement may do wrong; any other error of the driver is the database itself: full, locked, gone, damaged.
+_OF_THE_CALLER = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError)
+
 _Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 
@@ -42,31 +45,41 @@ class SqliteDatabase(Database):
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="dreamflow-read")
         self._writer = threading.Thread(target=self._write_loop, name="dreamflow-write", daemon=True)
+        self._is_closed = False
         self._writer.start()
 
     @override
     async def read(self, fn: Callable[[Connection], T]) -> T:
+        self._refuse_when_closed()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, fn)
 
     @override
     async def write(self, fn: Callable[[Connection], T]) -> T:
+        self._refuse_when_closed()  # nobody would answer
         future: Future[T] = Future()
         self._jobs.put((fn, future))
         return await asyncio.wrap_future(future)
 
     @override
     async def aclose(self) -> None:
+        self._is_closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
         self._write_engine.dispose()
         self._read_engine.dispose()
 
+    def _refuse_when_closed(self) -> None:
+        if self._is_closed:
+            raise DatabaseUnavailable("The database is closed. Nothing was stored.")
+
     def _read(self, fn: Callable[[Connection], T]) -> T:
         try:
             with self._read_engine.connect() as connection, connection.begin():
                 return fn(connection)
-        except exc.OperationalError as error:
+        except exc.DatabaseError as error:
+            if isinstance(error, _OF_THE_CALLER):
+                raise
             raise _unavailable(error) from error
 
     def _write_loop(self) -> None:
@@ -113,12 +126,10 @@ def _attempt(connection: Connection, fn: Callable[[Connection], Any]) -> tuple[A
     savepoint = connection.begin_nested()
     try:
         value = fn(connection)
-    except exc.OperationalError as error:
-        savepoint.rollback()
-        return None, _unavailable(error)
     except Exception as error:  # noqa: BLE001 - handed to the caller who sent the function
         savepoint.rollback()
-        return None, error
+        is_refusal = isinstance(error, exc.DatabaseError) and not isinstance(error, _OF_THE_CALLER)
+        return None, _unavailable(error) if is_refusal else error
     savepoint.commit()
     return value, None
 

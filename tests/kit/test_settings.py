@@ -1,0 +1,122 @@
+"""Settings are read once, and what is wrong with them is named without its value."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dreamflow.settings import Settings, SettingsError
+
+CANARY = "pk_canary_0123456789_canary_0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("DREAMFLOW_"):
+            monkeypatch.delenv(name)
+
+
+def test_without_any_setting_everything_runs_at_home() -> None:
+    settings = Settings.from_env()
+    assert settings.klaviyo.api_key is None
+    assert settings.identity.issuers == ()
+    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8000)
+    assert settings.worker.embedded
+    assert settings.failpoint == ""
+    assert settings.state_dir.name == "dreamflow"
+
+
+def test_nested_groups_are_set_with_two_underscores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DREAMFLOW_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("DREAMFLOW_KLAVIYO__API_KEY", CANARY)
+    monkeypatch.setenv("DREAMFLOW_KLAVIYO__PROFILE_BUDGET_SECONDS", "0.2")
+    monkeypatch.setenv("dreamflow_http__port", "0")
+    monkeypatch.setenv("DREAMFLOW_LOG__JSON_LINES", "no")
+    monkeypatch.setenv("DREAMFLOW_WORKER__EMBEDDED", "false")
+    settings = Settings.from_env()
+    assert settings.state_dir == tmp_path
+    assert settings.klaviyo.api_key is not None
+    assert settings.klaviyo.api_key.get_secret_value() == CANARY
+    assert settings.klaviyo.profile_budget_seconds == 0.2
+    assert (settings.http.port, settings.log.json_lines, settings.worker.embedded) == (0, False, False)
+
+
+def test_a_group_can_be_given_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = '{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "' + CANARY + '"}'
+    monkeypatch.setenv("DREAMFLOW_IDENTITY__ISSUERS", f"[{issuer}]")
+    monkeypatch.setenv("DREAMFLOW_HTTP", '{"port": 9000}')
+    settings = Settings.from_env()
+    assert [each.issuer for each in settings.identity.issuers] == ["https://i.example"]
+    assert settings.http.port == 9000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DREAMFLOW_KLAVIYO_API_KEY",
+        "DREAMFLOW_KLAVIYO__API_KEI",
+        "DREAMFLOW_STATE_DIR__X",
+        "DREAMFLOW_",
+        "DREAMFLOW_MODEL_CONFIG",
+        "dreamflow_htp__port",
+    ],
+)
+def test_an_unknown_setting_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, CANARY)
+    monkeypatch.setenv("DREAMFLOW_ALSO_UNKNOWN", CANARY)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env()
+    assert name in str(refusal.value)
+    assert "DREAMFLOW_ALSO_UNKNOWN" in str(refusal.value)
+    assert "canary" not in str(refusal.value)
+
+
+def test_other_programs_variables_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFLOWER", "x")
+    monkeypatch.setenv("MY_DREAMFLOW_HTTP", "x")
+    assert Settings.from_env().http.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DREAMFLOW_HTTP__PORT", CANARY, "DREAMFLOW_HTTP__PORT"),
+        ("DREAMFLOW_HTTP__PORT", "4711471147", "DREAMFLOW_HTTP__PORT"),
+        ("DREAMFLOW_LOG__LEVEL", CANARY, "DREAMFLOW_LOG__LEVEL"),
+        ("DREAMFLOW_KLAVIYO__PROFILE_BUDGET_SECONDS", "0", "DREAMFLOW_KLAVIYO__PROFILE_BUDGET_SECONDS"),
+        ("DREAMFLOW_KLAVIYO__PROFILE_BUDGET_SECONDS", "nan", "DREAMFLOW_KLAVIYO__PROFILE_BUDGET_SECONDS"),
+        ("DREAMFLOW_KLAVIYO__TIMEOUT_SECONDS", "inf", "DREAMFLOW_KLAVIYO__TIMEOUT_SECONDS"),
+        ("DREAMFLOW_WORKER__EMBEDDED", CANARY, "DREAMFLOW_WORKER__EMBEDDED"),
+        ("DREAMFLOW_KLAVIYO__API_KEY__X", CANARY, "DREAMFLOW_KLAVIYO__API_KEY"),
+        ("DREAMFLOW_IDENTITY__ISSUERS", f'[{{"issuer": "{CANARY}"}}]', "DREAMFLOW_IDENTITY__ISSUERS__0__AUDIENCE"),
+        ("DREAMFLOW_IDENTITY__ISSUERS", f"not JSON: {CANARY}", "DREAMFLOW_IDENTITY"),
+        ("DREAMFLOW_HTTP", f"not JSON: {CANARY}", "DREAMFLOW_HTTP"),
+        ("DREAMFLOW_KLAVIYO", f'"{CANARY}"', "DREAMFLOW_KLAVIYO"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env()
+    assert told in str(refusal.value)
+    assert "canary" not in str(refusal.value)
+    assert "4711471147" not in str(refusal.value)
+    assert refusal.value.__suppress_context__, "the cause quotes the value"
+
+
+def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFLOW_HTTP__PORT", "-1")
+    monkeypatch.setenv("DREAMFLOW_LOG__LEVEL", "LOUD")
+    with pytest.raises(SettingsError, match=r"DREAMFLOW_HTTP__PORT.*DREAMFLOW_LOG__LEVEL"):
+        Settings.from_env()
+
+
+def test_no_secret_shows_where_the_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFLOW_KLAVIYO__API_KEY", CANARY)
+    issuer = '{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "' + CANARY + '"}'
+    monkeypatch.setenv("DREAMFLOW_IDENTITY__ISSUERS", f"[{issuer}]")
+    settings = Settings.from_env()
+    assert "canary" not in repr(settings) + str(settings) + str(settings.model_dump()) + settings.model_dump_json()
