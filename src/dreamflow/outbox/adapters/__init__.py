@@ -1,0 +1,1 @@
+"""Where the outbox touches the world: SQL and Klaviyo."""
