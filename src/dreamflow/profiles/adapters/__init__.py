@@ -1,0 +1,1 @@
+"""Where profile views come from."""

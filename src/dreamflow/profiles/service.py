@@ -1,0 +1,44 @@
+"""A view of the parent's Klaviyo profile within a budget, or none: never an error, never a delay."""
+
+import asyncio
+
+import structlog
+
+from dreamflow.identity import ParentId
+from dreamflow.kit.clock import Clock
+from dreamflow.kit.logging import where
+from dreamflow.profiles.model import ProfileView
+from dreamflow.profiles.ports import ProfileSource
+from dreamflow.profiles.rules import no_view, view_of
+
+_log = structlog.get_logger()
+
+
+class ProfileService:
+    """Reads one profile per question.
+
+    Args:
+        source: where profiles are; none when Klaviyo is not configured.
+        clock: for the age of a view.
+        budget_seconds: the longest a story waits for a view.
+    """
+
+    def __init__(self, source: ProfileSource | None, clock: Clock, *, budget_seconds: float) -> None:
+        self._source = source
+        self._clock = clock
+        self._budget_seconds = budget_seconds
+
+    async def view(self, parent: ParentId) -> ProfileView:
+        """What Klaviyo says now, or a view that says why there is none."""
+        if self._source is None:
+            return no_view("Klaviyo is not configured", self._clock.now())
+        try:
+            # The source has the same limit; this one also holds when the source does not keep to it.
+            async with asyncio.timeout(self._budget_seconds):
+                properties = await self._source.properties(parent, within_seconds=self._budget_seconds)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with Klaviyo, the story still comes
+            _log.warning("profiles.no_view", **where(error))
+            return no_view("Klaviyo did not answer in time", self._clock.now())
+        if properties is None:
+            return no_view("Klaviyo does not know this family yet", self._clock.now())
+        return view_of(properties, self._clock.now())

@@ -1,0 +1,57 @@
+"""Families on a real file, and callers to ask for them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from dreamflow.families import FamilyService
+from dreamflow.families.adapters.sql import SqlFamilyStore
+from dreamflow.identity import Account, Caller, Role
+from dreamflow.kit.clock import ManualClock
+from dreamflow.kit.db import Database
+from dreamflow.kit.ids import SeededIds
+from dreamflow.outbox import Fact
+from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from kit.kit_house import EVENING, opened
+
+
+def caller(subject: str = "ann", email: str | None = "ann@example.org") -> Caller:
+    return Caller(Account("https://issuer.example", subject), email, Role.PARENT, EVENING + timedelta(hours=1))
+
+
+@dataclass
+class Home:
+    """The service with everything around it."""
+
+    database: Database
+    clock: ManualClock = field(default_factory=lambda: ManualClock(EVENING))
+    ids: SeededIds = field(default_factory=lambda: SeededIds(11))
+
+    def __post_init__(self) -> None:
+        self.store = SqlFamilyStore(self.database, append)
+        self.families = FamilyService(self.store, self.clock, self.ids)
+
+    async def facts(self) -> list[Fact]:
+        """The journal, oldest first."""
+        return list(reversed(await SqlDeliveries(self.database, self.ids).recent(10_000)))
+
+    async def sent(self) -> list[tuple[str, dict[str, Any]]]:
+        """What would leave: names and bodies in journal order, without the journal's own numbers."""
+        query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+        rows = await self.database.read(lambda connection: connection.execute(query).all())
+        return [(row.name, {key: row.body[key] for key in row.body if key not in {"seq", "schema"}}) for row in rows]
+
+    async def rows(self) -> list[Any]:
+        query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+        return list(await self.database.read(lambda connection: connection.execute(query).all()))
+
+
+@asynccontextmanager
+async def home_at(path: Path) -> AsyncIterator[Home]:
+    async with opened(path) as database:
+        yield Home(database)

@@ -1,0 +1,85 @@
+"""Which plan a family is on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from dreamflow.identity import ParentId
+from dreamflow.kit.clock import ManualClock
+from dreamflow.kit.db import SqliteDatabase
+from dreamflow.kit.ids import SeededIds
+from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from dreamflow.subscriptions import Subscription, SubscriptionService, Tier
+from dreamflow.subscriptions.adapters.sql import SqlSubscriptionStore
+from dreamflow.subscriptions.errors import SubscriptionExists
+from kit.kit_house import EVENING, opened
+
+ANN, BEN = ParentId("ann"), ParentId("ben")
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
+    async with opened(tmp_path / "house.sqlite") as database:
+        yield database
+
+
+def plans_of(database: SqliteDatabase, *, simulated: bool = False) -> SubscriptionService:
+    store = SqlSubscriptionStore(database, append)
+    return SubscriptionService(store, ManualClock(EVENING), SeededIds(5), simulated=simulated)
+
+
+async def rows(database: SqliteDatabase) -> list[Any]:
+    query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+    return list(await database.read(lambda connection: connection.execute(query).all()))
+
+
+async def test_a_family_that_chose_no_plan_is_on_the_free_one(database: SqliteDatabase) -> None:
+    assert await plans_of(database).tier(ANN) is Tier.FREE
+
+
+@pytest.mark.parametrize("tier", Tier)
+async def test_a_chosen_plan_holds_for_that_family_only(database: SqliteDatabase, tier: Tier) -> None:
+    plans = plans_of(database)
+    assert await plans.start(ANN, tier, ledger_entry="l-1") == Subscription(ANN, tier, EVENING)
+    assert await plans.tier(ANN) is tier
+    assert await plans.tier(BEN) is Tier.FREE
+
+
+async def test_a_second_plan_is_refused_and_changes_nothing(database: SqliteDatabase) -> None:
+    plans = plans_of(database)
+    results = await asyncio.gather(
+        *(plans.start(ANN, tier, ledger_entry="l-1") for tier in Tier), return_exceptions=True
+    )
+    assert sum(isinstance(result, SubscriptionExists) for result in results) == len(Tier) - 1
+    assert await plans.tier(ANN) is Tier.FREE
+    assert len(await SqlDeliveries(database, SeededIds(6)).recent(10)) == 1
+    assert len(await rows(database)) == 2
+
+
+async def test_what_leaves_is_the_tier_and_the_hour_under_the_cited_consent(database: SqliteDatabase) -> None:
+    await plans_of(database).start(ANN, Tier.FAMILY, ledger_entry="l-1")
+    sent = [
+        (row.name, {k: v for k, v in row.body.items() if k not in {"schema", "seq"}}) for row in await rows(database)
+    ]
+    assert sent == [
+        ("profile", {"plan_tier": "family"}),
+        ("Subscription Created", {"tier": "family", "effective_at": "2026-03-10T19:00:00Z"}),
+    ]
+    assert {(row.purpose, row.ledger_entry, row.backfill) for row in await rows(database)} == {
+        ("service", "l-1", False)
+    }
+    [fact] = await SqlDeliveries(database, SeededIds(6)).recent(10)
+    assert (fact.type, fact.facts, fact.occurred_at) == (
+        "subscriptions.subscription_created",
+        {"tier": "family"},
+        EVENING,
+    )
+
+
+async def test_made_up_plans_are_sent_as_backfill(database: SqliteDatabase) -> None:
+    await plans_of(database, simulated=True).start(ANN, Tier.PREMIUM, ledger_entry="l-1")
+    assert all(row.backfill for row in await rows(database))
