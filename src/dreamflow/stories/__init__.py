@@ -1,0 +1,57 @@
+"""Tonight's story: planned from facts, written calmly, kept with its reasons."""
+
+from dreamflow.stories.errors import NobodyListens, StoryNotFound, WritingFailed
+from dreamflow.stories.model import (
+    Brief,
+    ChildId,
+    Chosen,
+    Draft,
+    Fact,
+    Listener,
+    Memory,
+    Night,
+    Novelty,
+    Outcome,
+    Passage,
+    PassageKind,
+    Plan,
+    Reason,
+    Story,
+    StoryId,
+    Theme,
+    ThemeId,
+    Wishes,
+)
+from dreamflow.stories.ports import Content, StoryStore, Writer
+from dreamflow.stories.service import Request, StoryService, Tonight
+
+__all__ = [
+    "Brief",
+    "ChildId",
+    "Chosen",
+    "Content",
+    "Draft",
+    "Fact",
+    "Listener",
+    "Memory",
+    "Night",
+    "NobodyListens",
+    "Novelty",
+    "Outcome",
+    "Passage",
+    "PassageKind",
+    "Plan",
+    "Reason",
+    "Request",
+    "Story",
+    "StoryId",
+    "StoryNotFound",
+    "StoryService",
+    "StoryStore",
+    "Theme",
+    "ThemeId",
+    "Tonight",
+    "Wishes",
+    "Writer",
+    "WritingFailed",
+]

@@ -1,0 +1,1 @@
+"""Where stories are kept, where their words come from."""

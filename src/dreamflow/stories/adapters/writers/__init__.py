@@ -1,0 +1,1 @@
+"""Who turns a brief into words."""

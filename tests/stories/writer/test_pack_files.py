@@ -1,0 +1,89 @@
+"""Reading packs: what is wrong is named by file, entry and field."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dreamflow.kit.errors import DreamFlowError
+from dreamflow.stories.adapters.packs import PackLibrary
+from dreamflow.stories.rules.pack import PackError
+from dreamflow.stories.rules.pack_reading import read_pack
+from stories.writer.test_pack_lint import _files, _shape, _storylet
+
+Files = dict[str, dict[str, Any]]
+
+
+def _set(name: str, **fields: object) -> Callable[[Files], None]:
+    return lambda parsed: _storylet(parsed, name).update(fields)
+
+
+WRONG: dict[str, Callable[[Files], object]] = {
+    "pack.toml: is missing": lambda parsed: parsed.pop("pack.toml"),
+    "pack.toml: pack: schema: this program reads": lambda parsed: parsed["pack.toml"].update(schema=2),
+    "pack.toml: pack: version: must be a whole number": lambda parsed: parsed["pack.toml"].update(version=True),
+    "pack.toml: pack: colour: is not a field": lambda parsed: parsed["pack.toml"].update(colour="red"),
+    "words.toml: words: banned: must be a list": lambda parsed: parsed["words.toml"].update(banned="kill"),
+    "places.toml: mill-pond: light: must be a text": lambda parsed: parsed["places.toml"]["place"][0].pop("light"),
+    "companions.toml: hedgehog: pronoun: must be": lambda p: p["companions.toml"]["companion"][0].update(pronoun="we"),
+    "themes.toml: theme: must be a list of tables": lambda parsed: parsed["themes.toml"].update(theme="sea"),
+    "themes.toml: theme 7: id: must be a text": lambda parsed: parsed["themes.toml"]["theme"].append({"title": "x"}),
+    "storylets_walk.toml: walk-coat: energy: must be 0 to 5": _set("walk-coat", energy=6),
+    "storylets_walk.toml: walk-coat: role: must be one of": _set("walk-coat", role="joke"),
+    "storylets_walk.toml: walk-coat: band: must be one of": _set("walk-coat", band="13-14"),
+    "storylets_walk.toml: walk-coat: in: must not be empty": _set("walk-coat", **{"in": []}),
+    "storylets_walk.toml: walk-coat: themes: must be a list of texts": _set("walk-coat", themes=[1]),
+    "storylets_walk.toml: walk-coat: children: must be two": _set("walk-coat", children=[3, 2]),
+    "acts.toml: act-gate: lines: must not be empty": _set("act-gate", lines=[]),
+    "shapes.toml: walk: refrain: must be full": lambda parsed: _shape(parsed, 0).update(refrain=["a", "b"]),
+    "shapes.toml: walk: resolution: must be a later beat": lambda parsed: _shape(parsed, 0).update(resolution="x"),
+    "shapes.toml: walk: beat: must have beats": lambda parsed: _shape(parsed, 0)["beat"][2].update(share=0.1),
+    "shapes.toml: path: share: must be more than 0": lambda parsed: _shape(parsed, 0)["beat"][2].update(share=2),
+    "shapes.toml: path: energy: must be two": lambda parsed: _shape(parsed, 0)["beat"][2].pop("energy"),
+    "shapes.toml: path: optional: must be true or false": lambda p: _shape(p, 0)["beat"][2].update(optional="no"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_wrong_is_named(message: str) -> None:
+    parsed = _files()
+    WRONG[message](parsed)
+
+    with pytest.raises(PackError) as caught:
+        read_pack(parsed)
+
+    assert caught.value.message.startswith(message)
+    assert isinstance(caught.value, DreamFlowError)
+
+
+def test_themes_by_language(library: PackLibrary) -> None:
+    assert library.languages() == ("en",)
+    assert [theme.category for theme in library.themes("en")] == [
+        "water", "forest", "sky", "garden", "journeys", "town",
+    ]  # fmt: skip
+    assert library.pack("en") is library.pack("en")
+    assert library.pack("en").label == "en/1"
+
+
+def test_an_unknown_language(library: PackLibrary) -> None:
+    with pytest.raises(PackError, match="tlh: there is no pack"):
+        library.pack("tlh")
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    folder = tmp_path / "en"
+    folder.mkdir()
+    (folder / "README").write_text("not read")
+    (folder / "pack.toml").write_text("id = ")
+
+    with pytest.raises(PackError, match=r"pack\.toml: "):
+        PackLibrary(tmp_path).pack("en")
+
+
+def test_loading_is_quick() -> None:
+    begun = time.perf_counter()
+    PackLibrary().pack("en")
+
+    assert time.perf_counter() - begun < 0.5
