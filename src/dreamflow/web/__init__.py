@@ -1,0 +1,1 @@
+"""The web door: parse, call, render; no decision is taken here."""

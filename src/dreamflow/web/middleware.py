@@ -1,0 +1,118 @@
+"""What happens to every request: an id, a size limit, safe headers, one log line.
+
+The log line has the route's pattern instead of the path, so that an id or a typed value never lands in a log.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dreamflow.kit.ids import Ids
+from dreamflow.kit.logging import where
+from dreamflow.web.problems import Problem
+
+LARGEST_BODY: Final = 64 * 1024
+SAFE_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'self'; style-src 'self'; script-src 'none'; img-src 'self' data:; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_TOO_LARGE: Final = HTTPException(413, f"A request has at most {LARGEST_BODY // 1024} kB.")
+_log = structlog.get_logger()
+
+
+class Envelope:
+    """ASGI middleware around the whole app.
+
+    Args:
+        app: what it wraps.
+        ids: for request ids.
+        monotonic: seconds for durations.
+    """
+
+    def __init__(self, app: ASGIApp, ids: Ids, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._ids = ids
+        self._monotonic = monotonic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["request_id"] = self._ids.new()
+        began = self._monotonic()
+        status = 500
+        has_begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal status, has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                status = int(message["status"])
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = scope["request_id"]
+                # Everything but the style sheet is somebody's evening: it stays out of every cache.
+                headers["cache-control"] = "max-age=3600" if scope["path"].startswith("/static/") else "no-store"
+            await send(message)
+
+        try:
+            await self._within_limit(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - a server would log it with its message, which may quote a parent
+            if has_begun:
+                _log.error("web.broken_off", request_id=scope["request_id"], **where(error))
+            else:
+                answer: Response = await scope["app"].exception_handlers[Exception](Request(scope), error)
+                await answer(scope, receive, sending)
+        finally:
+            _log.info(
+                "web.request",
+                method=scope["method"],
+                route=_pattern(scope),
+                status=status,
+                milliseconds=round((self._monotonic() - began) * 1000, 1),
+                request_id=scope["request_id"],
+            )
+
+    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > LARGEST_BODY:
+            too_large = Problem(_TOO_LARGE.status_code, "content-too-large", _TOO_LARGE.detail)
+            await too_large.document(Request(scope))(scope, receive, send)
+            return
+        received = 0
+
+        async def receiving() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY:
+                raise _TOO_LARGE  # the app's own handler turns it into a problem document
+            return message
+
+        await self._app(scope, receiving, send)
+
+
+def _pattern(scope: Scope) -> str:
+    """The path with its parameters' names instead of their values."""
+    if "endpoint" not in scope:
+        return "unmatched"
+    pattern: str = scope["path"]
+    for name, value in scope.get("path_params", {}).items():
+        pattern = pattern.replace(str(value), f"{{{name}}}")
+    return pattern

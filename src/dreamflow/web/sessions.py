@@ -1,0 +1,77 @@
+"""The browser's session: a token in a cookie, and a proof that a form came from our own page.
+
+The cookie holds the caller's JWT, is out of reach of scripts (HttpOnly), stays at home on cross-site posts
+(SameSite=Lax) and off plain HTTP (Secure) anywhere but on loopback. It is set by POST only; no token is ever
+part of a URL. The CSRF token is an HMAC of the session under a key of this installation.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from fastapi import Request, Response
+
+from dreamflow.identity import Caller
+from dreamflow.kit.errors import Forbidden
+
+COOKIE: Final = "dreamflow_session"
+LONGEST_SESSION: Final = 3800
+"""Characters of a token that fit into a cookie: browsers drop larger ones without a word (RFC 6265, section 6.1)."""
+
+
+class ForgedForm(Forbidden):
+    """The form did not come from our page, or the session changed since it was shown."""
+
+    code = "forged-form"
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Sets, reads and ends browser sessions.
+
+    Attributes:
+        key: secret of this installation, at least 32 bytes.
+    """
+
+    key: bytes
+
+    def begin(self, request: Request, response: Response, token: str, caller: Caller, now: datetime) -> None:
+        """Remember a verified token for as long as it lasts."""
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=max(0, int((caller.expires_at - now).total_seconds())),
+            httponly=True,
+            samesite="lax",
+            secure=not _on_loopback(request),
+            path="/",
+        )
+
+    def end(self, response: Response) -> None:
+        """Forget the session."""
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+
+    def token(self, request: Request) -> str | None:
+        """The session's token, unverified."""
+        return request.cookies.get(COOKIE)
+
+    def csrf(self, request: Request) -> str:
+        """The proof to put into this session's forms; also for a visitor without one."""
+        return hmac.new(self.key, (self.token(request) or "").encode(), hashlib.sha256).hexdigest()
+
+    def check(self, request: Request, proof: str) -> None:
+        """Raise `ForgedForm` unless the proof belongs to this session and the post came from this site."""
+        same_site = request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+        if not (same_site and hmac.compare_digest(proof.encode(), self.csrf(request).encode())):
+            raise ForgedForm("This page was open for too long, or the form came from elsewhere. Reload and try again.")
+
+
+def _on_loopback(request: Request) -> bool:
+    host = request.url.hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
