@@ -1,0 +1,1 @@
+"""Ways in: read settings, build the house, run it."""

@@ -1,0 +1,177 @@
+"""The `dreamflow` command. Each subcommand imports what it needs, so that `--help` is quick."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from dreamflow import settings as settings_module
+from dreamflow._version import __version__
+
+app = typer.Typer(
+    name="dreamflow",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Personalised bedtime stories, honest with parents.\n\nStart with [bold]dreamflow demo[/].",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
+app.add_typer(config_app, name="config")
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+Email = Annotated[str, typer.Option(help="Whose: the parent's e-mail address.")]
+At = Annotated[str | None, typer.Option(metavar="TIME", help="When tonight is: 19:10, or 2026-11-23T19:10.")]
+Data = Annotated[Path | None, typer.Option(metavar="DIR", help="State folder of the demo; by default its own.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what a program can read.")]
+
+
+def _settings() -> settings_module.Settings:
+    return settings_module.Settings.from_env()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dreamflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
+    """Personalised bedtime stories, honest with parents, kept in step with Klaviyo."""
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Free ports, print tonight, and stop.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the app listens on 127.0.0.1.")] = 8000,
+    data: Data = None,
+    at: At = None,
+) -> None:
+    """Look around: an emulated Klaviyo, the app and three made-up families, ready in seconds.
+
+    Nothing is installed, nothing leaves this machine, and settings for a real Klaviyo account are ignored.
+    """
+    from dreamflow.entrypoints.demo import DemoOptions, run
+    from dreamflow.kit.logging import configure
+
+    configure(json=False, level="WARNING")
+    run(_settings(), DemoOptions(once, port, data, at), Console())
+
+
+@app.command()
+def serve() -> None:
+    """Serve families for real; who may sign in and which Klaviyo account is kept in step come from the settings."""
+    from dreamflow.entrypoints.http import run
+
+    run(_configured(), Console(stderr=True))
+
+
+@app.command()
+def worker() -> None:
+    """Deliver to Klaviyo in a process of its own, on the same database as `serve`."""
+    from dreamflow.entrypoints.worker import run
+
+    run(_configured(), Console(stderr=True))
+
+
+@app.command()
+def emulator(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
+    host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
+    data: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; else in memory.")] = None,
+    latency_ms: Annotated[int, typer.Option(min=0, help="Added to every answer.")] = 0,
+    limits: Annotated[Switch, typer.Option(help="Klaviyo's rate windows.")] = Switch.ON,
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Accept only these keys, one a line.")] = None,
+) -> None:
+    """Run a stateful Klaviyo on localhost; the official SDK drives it unchanged."""
+    from dreamflow.entrypoints.emulator import run
+
+    run(host=host, port=port, data=data, latency_ms=latency_ms, limits=limits is Switch.ON, keys=keys)
+
+
+@app.command()
+def token(
+    email: Email,
+    role: Annotated[str, typer.Option(help="parent or operator.")] = "parent",
+    data: Data = None,
+) -> None:
+    """Print a token for the running demo. Only the demo believes it.
+
+    Example: dreamflow token --email sarah@dreamflow.example, then send it as "Authorization: Bearer ..." to
+    http://127.0.0.1:8000/api/v1/tonight.
+    """
+    from dreamflow.entrypoints.demo_state import demo_dir, issuer
+    from dreamflow.identity import Role
+
+    if role not in set(Role):
+        raise typer.BadParameter("Give parent or operator.", param_hint="--role")
+    typer.echo(issuer(demo_dir(_settings(), data)).mint(email=email, role=Role(role)))
+
+
+@app.command()
+def tonight(email: Email, at: At = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Print tonight's plan of one of the demo's families, with the reason for each choice."""
+    from dreamflow.entrypoints.tonight import run
+
+    run(_settings(), email=email, at=at, data=data, as_json=as_json)
+
+
+@app.command()
+def story(
+    seed: Annotated[int, typer.Option(help="The same seed, the same words.")] = 1,
+    minutes: Annotated[int, typer.Option(min=3, max=20, help="Of reading aloud.")] = 6,
+    theme: Annotated[str | None, typer.Option(help="Id of a world; the first one without it.")] = None,
+    child: Annotated[list[str] | None, typer.Option(metavar="NAME:AGE", help="Who listens; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write one story without a family, a database or Klaviyo; --json adds where each sentence came from."""
+    from dreamflow.entrypoints.story import run
+
+    run(seed=seed, minutes=minutes, theme=theme, children=child or ["Ada:5"], as_json=as_json)
+
+
+@config_app.command()
+def check() -> None:
+    """Print every setting as it is in force; secrets are shown as stars."""
+    _print_settings(_settings().model_dump(mode="json"))
+
+
+def _print_settings(values: dict[str, Any], prefix: str = settings_module.PREFIX) -> None:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            _print_settings(value, f"{prefix}{name.upper()}__")  # pyright: ignore[reportUnknownArgumentType] - JSON of our own
+        else:
+            typer.echo(f"{prefix}{name.upper()}={value}")
+
+
+def _configured() -> settings_module.Settings:
+    from dreamflow.kit.logging import configure
+
+    settings = _settings()
+    configure(json=settings.log.json_lines, level=settings.log.level)
+    return settings
+
+
+def main() -> None:
+    """Run the command; an expected failure is one sentence and exit status 2."""
+    from dreamflow.entrypoints.failures import EXPECTED
+
+    try:
+        app()
+    except EXPECTED as failure:
+        typer.echo(f"dreamflow: {failure}", err=True)
+        sys.exit(2)

@@ -1,0 +1,136 @@
+"""`dreamflow demo`: emulator, app and worker in one process, with three families who do not exist."""
+
+import socket
+import tempfile
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.console import Console
+
+from dreamflow.bootstrap import House, Overrides, build
+from dreamflow.entrypoints import show
+from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, subject_of, tonight
+from dreamflow.entrypoints.http import CannotServe
+from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
+from dreamflow.entrypoints.serving import run as run_loop
+from dreamflow.families import Family
+from dreamflow.identity import DEMO_ISSUER, Account
+from dreamflow.kit.clock import OffsetClock, SystemClock
+from dreamflow.kit.turn import TurnTaken, turn
+from dreamflow.outbox import DeliveryService
+from dreamflow.settings import IdentitySettings, KlaviyoSettings, Settings
+from dreamflow.simulation import demo_families
+from dreamflow.stories import Request
+from klaviyo_emulator import Emulator, EmulatorConfig
+
+_HOST = "127.0.0.1"
+_SEED = 7
+_TONIGHT = "john"  # two children, so that the first story shows how they share it
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line asked for."""
+
+    once: bool = False
+    port: int = 8000
+    data: Path | None = None
+    at: str | None = None
+
+
+def run(settings: Settings, options: DemoOptions, console: Console) -> None:
+    """Run the demo until Ctrl-C, or once."""
+    begins = tonight(options.at, SystemClock().now())
+    if options.once and options.data is None:
+        # Free ports and a folder of its own: it runs beside a demo that is open.
+        with tempfile.TemporaryDirectory(prefix="dreamflow-demo-") as folder:
+            run_loop(_demo(settings, options, Path(folder), begins, console))
+    else:
+        run_loop(_demo(settings, options, demo_dir(settings, options.data), begins, console))
+
+
+async def _demo(settings: Settings, options: DemoOptions, folder: Path, begins: datetime, console: Console) -> None:
+    stop = stop_on_signals()
+    clock = OffsetClock(SystemClock(), begins)
+    demo_issuer = issuer(folder)
+    async with AsyncExitStack() as stack:
+        # Bound before anything starts: a taken port is said at once.
+        app_socket = stack.enter_context(bind(_HOST, 0 if options.once else options.port))
+        emulator_socket = stack.enter_context(bind(_HOST, 0))
+        stack.enter_context(_one_demo(folder))
+        emulator = stack.enter_context(
+            Emulator(
+                EmulatorConfig(
+                    database=str(folder / "klaviyo.sqlite"),
+                    account_name="Dream Flow demo (emulator, simulated families)",
+                    clock=clock.now,
+                )
+            )
+        )
+        await stack.enter_async_context(serving(emulator.app, emulator_socket))
+        house = await stack.enter_async_context(
+            build(
+                _demo_settings(settings, folder, url_of(emulator_socket)),
+                Overrides(clock=clock, issuers=(demo_issuer.config,), personas=DemoPersonas(demo_issuer)),
+            )
+        )
+        subjects = {demo.email: subject_of(demo.email) for demo in demo_families.FAMILIES}
+        await demo_families.live(house.database, begins - timedelta(minutes=5), subjects, seed=_SEED)
+        await stack.enter_async_context(serving(house.app, app_socket))
+        await _show_tonight(house, console)
+        if not options.once:
+            _say_where(console, app_socket, emulator_socket)
+            await _worker(house).run(stop, poll_seconds=settings.worker.poll_seconds)
+            console.print("Good night.")
+
+
+@contextmanager
+def _one_demo(folder: Path) -> Generator[None]:
+    """Two demos on one folder would share one Klaviyo and one history."""
+    try:
+        with turn(folder / "demo.turn"):
+            yield
+    except TurnTaken:
+        raise CannotServe(
+            "A demo runs on this folder already. Open it, or choose another folder with --data."
+        ) from None
+
+
+def _worker(house: House) -> DeliveryService:
+    assert house.worker is not None  # noqa: S101 - the demo always has its emulator
+    return house.worker
+
+
+async def _show_tonight(house: House, console: Console) -> None:
+    await _worker(house).drain()  # eight weeks arrive first, so that tonight's plan finds them in Klaviyo
+    family = await _family(house, _TONIGHT)
+    plan = await house.services.stories.tonight(family)
+    show.plan(console, plan, house.services.stories.themes(family))
+    show.story(console, await house.services.stories.tell(family, Request()))
+    await _worker(house).drain()
+    show.books(console, await house.deliveries.books())
+    assert house.received is not None  # noqa: S101 - the demo always has its emulator
+    show.received(console, await house.received.recent(8))
+
+
+async def _family(house: House, key: str) -> Family:
+    email = next(demo.email for demo in demo_families.FAMILIES if demo.key == key)
+    return await house.services.families.get(Account(DEMO_ISSUER, subject_of(email)))
+
+
+def _demo_settings(settings: Settings, folder: Path, emulator_url: str) -> Settings:
+    """The demo never talks to a real account, whatever the environment says."""
+    klaviyo = KlaviyoSettings(api_key=SecretStr("pk_demo"), base_url=emulator_url)
+    return settings.model_copy(
+        update={"state_dir": folder, "klaviyo": klaviyo, "identity": IdentitySettings(), "failpoint": ""}
+    )
+
+
+def _say_where(console: Console, app: socket.socket, emulator: socket.socket) -> None:
+    console.print(f"\n[bold]Tonight is open at {url_of(app)}[/]  (Ctrl-C ends it)")
+    console.print(f"The emulated Klaviyo listens on {url_of(emulator)}.")
+    console.print("Every family, child and evening here is made up.")

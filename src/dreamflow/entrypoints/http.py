@@ -1,0 +1,67 @@
+"""`dreamflow serve`: the app, with delivery in the same process unless it is told otherwise."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from dreamflow.bootstrap import House, build
+from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
+from dreamflow.entrypoints.serving import run as run_loop
+from dreamflow.identity import DEMO_ISSUER
+from dreamflow.kit.turn import TurnTaken, turn
+from dreamflow.outbox import DeliveryService
+from dreamflow.settings import Settings
+
+
+class CannotServe(Exception):
+    """The settings do not make a house that may be opened. The message says what to do."""
+
+
+def run(settings: Settings, console: Console) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    if not settings.identity.issuers:
+        raise CannotServe(
+            "No issuer is configured, so nobody could sign in. Set DREAMFLOW_IDENTITY__ISSUERS, "
+            "or run `dreamflow demo` to look around."
+        )
+    if any(issuer.issuer == DEMO_ISSUER for issuer in settings.identity.issuers):
+        raise CannotServe("The demo's issuer vouches for anybody; `serve` does not accept it.")
+    run_loop(_serve(settings, console))
+
+
+async def _serve(settings: Settings, console: Console) -> None:
+    stop = stop_on_signals()
+    async with AsyncExitStack() as stack:
+        sock = stack.enter_context(bind(settings.http.host, settings.http.port))
+        house = await stack.enter_async_context(build(settings))
+        console.print(await klaviyo_line(house))
+        await stack.enter_async_context(serving(house.app, sock))
+        console.print(f"Dream Flow is open at {url_of(sock)}")
+        if house.worker is not None and settings.worker.embedded:
+            await deliver(house.worker, house.worker_turn, stop, settings.worker.poll_seconds)
+        else:
+            await stop.wait()
+
+
+async def deliver(worker: DeliveryService, its_turn: Path, stop: asyncio.Event, poll_seconds: float) -> None:
+    """Deliver until told to stop, as the only worker on this database.
+
+    Raises:
+        CannotServe: another process delivers already.
+    """
+    try:
+        with turn(its_turn):
+            await worker.run(stop, poll_seconds=poll_seconds)
+    except TurnTaken:
+        raise CannotServe(
+            "Another process delivers for this database already. Stop it, or set DREAMFLOW_WORKER__EMBEDDED=false here."
+        ) from None
+
+
+async def klaviyo_line(house: House) -> str:
+    """One sentence about the account that is kept in step."""
+    if house.klaviyo is None:
+        return "Klaviyo is not configured: bedtime works, and what would be sent waits. Set DREAMFLOW_KLAVIYO__API_KEY."
+    return f"Klaviyo account: {await house.account_name()}"

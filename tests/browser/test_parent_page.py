@@ -1,0 +1,149 @@
+"""The parent's evening in a real browser: the demo, one button, a story with its reasons."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (make test-all does)")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine (make test-all installs it)"),
+]
+
+PHONE = {"width": 412, "height": 915}
+DESK = {"width": 1100, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The demo in a process of its own; its URL."""
+    data = tmp_path_factory.mktemp("demo")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dreamflow", "demo", "--port", "0", "--data", str(data)],
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = next(line.split("open at ")[1].split()[0] for line in process.stdout if "Tonight is open at" in line)
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def page(demo: str) -> Generator["Page"]:
+    """A phone in a dark room. Anything that the page asks of another host fails the test."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-sync"],
+        )
+        context = browser.new_context(viewport=PHONE, device_scale_factor=2, color_scheme="dark", base_url=demo)
+        foreign: list[str] = []
+        context.on("request", lambda request: None if request.url.startswith(demo) else foreign.append(request.url))
+        yield context.new_page()
+        browser.close()
+    assert foreign == []
+
+
+@pytest.fixture
+def pictures(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
+    """Where pictures go: a scratch folder, or the documents when asked (`make pictures`)."""
+    asked = pytestconfig.getoption("--pictures")
+    return Path(asked) if asked else tmp_path
+
+
+def test_a_parent_reads_tonights_story_and_why_it_is_this_one(page: "Page", pictures: Path) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="John, family plan").click()
+    assert page.get_by_role("heading", name="Good evening").is_visible()
+    reasons = page.locator("section.why li").all_inner_texts()
+    assert len(reasons) >= 4
+    page.locator("form.tonight > button").click()
+    assert "/stories/" in page.url
+    assert "token" not in page.url
+    text = page.locator("article").inner_text()
+    assert "Noah" in text
+    assert "Lily" in text
+    page.screenshot(path=pictures / "story.png")
+
+    page.get_by_text("Why this story").click()
+    assert page.locator("details.why li").count() >= 4
+    page.get_by_role("button", name="Asleep already").click()
+    assert page.get_by_text("Asleep. Good night.").is_visible()
+    page.get_by_role("link", name="Back to tonight").click()
+    assert page.get_by_role("link", name="Read it again").is_visible()
+
+
+def test_pressing_the_same_button_twice_tells_one_story(page: "Page", pictures: Path) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Sarah, premium").click()
+    page.screenshot(path=pictures / "tonight.png")
+    button = page.locator("form.tonight > button")
+    once = page.locator("form.tonight input[name=once]").input_value()
+    button.click()
+    first = page.url
+    page.goto("/")
+    page.locator("form.tonight input[name=once]").evaluate(f"field => field.value = '{once}'")
+    page.locator("form.tonight > button").click()
+    assert page.url == first
+
+
+def test_a_parent_wishes_for_something_else(page: "Page") -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Emily, free plan").click()
+    page.get_by_text("Change something").click()
+    page.get_by_text("4 min", exact=True).click()
+    page.get_by_label("In your own words").fill("calmer please")
+    page.locator("form.tonight > button").click()
+    page.get_by_text("Why this story").click()
+    reasons = page.locator("details.why").inner_text()
+    assert "You asked for 4 minutes." in reasons
+    assert "You asked for a calmer start." in reasons
+
+
+def test_the_operator_sees_what_klaviyo_received(page: "Page", pictures: Path) -> None:
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    page.goto("/")
+    page.get_by_role("button", name="An operator").click()
+    assert page.get_by_role("heading", name="What Klaviyo received").is_visible()
+    assert page.get_by_text("The books balance").is_visible()
+    assert page.locator("tbody tr").count() > 10
+    board = page.inner_text("body")
+    assert not any(name in board for name in ("Maya", "Noah", "Lily", "Theo"))
+    page.screenshot(path=pictures / "operator.png")
+
+
+def test_the_session_is_out_of_reach_of_scripts_and_ends(page: "Page") -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Sarah, premium").click()
+    cookie = next(c for c in page.context.cookies() if c.get("name") == "dreamflow_session")
+    assert cookie.get("httpOnly") is True
+    assert cookie.get("sameSite") == "Lax"
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", name="Dream Flow").is_visible()
+    assert page.context.cookies() == []
+
+
+def test_a_form_from_elsewhere_is_refused(page: "Page") -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Sarah, premium").click()
+    page.locator("form.tonight input[name=csrf]").evaluate("field => field.value = 'forged'")
+    page.locator("form.tonight > button").click()
+    assert "form came from elsewhere" in page.inner_text("body")

@@ -1,0 +1,120 @@
+"""The app dies without warning at five points between request and delivery, and is started again.
+
+The app runs in a process of its own; the emulated Klaviyo outlives it. What was acknowledged is not lost, and
+nothing happens twice.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+from pydantic import SecretStr
+
+from dreamflow.settings import IdentitySettings, IssuerSettings
+from klaviyo_emulator.testing import RunningEmulator
+from night_klaviyo import events_at
+from world import LONDON, World, world
+
+SECRET = "a-shared-secret-of-this-test-only-32-bytes"
+ISSUER = IssuerSettings(
+    issuer="https://issuer.example", audience="dreamflow", hs256_secret=SecretStr(SECRET), trust_email=True
+)
+KEY = {"Idempotency-Key": "the-first-night"}
+POINTS = ["stories.written", "stories.committed", "after the answer", "outbox.claimed", "outbox.sent"]
+
+
+def token() -> str:
+    now = datetime.now(UTC)
+    claims = {
+        "iss": ISSUER.issuer,
+        "aud": ISSUER.audience,
+        "sub": "parent-1",
+        "email": "parent@families.example",
+        "iat": now,
+        "exp": now + timedelta(hours=1),
+    }
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
+@contextmanager
+def app_process(state: Path, klaviyo_url: str, failpoint: str) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """`dreamflow serve` in its own process; it dies at the failpoint."""
+    settings = {
+        "DREAMFLOW_STATE_DIR": str(state),
+        "DREAMFLOW_KLAVIYO__API_KEY": "pk_test",
+        "DREAMFLOW_KLAVIYO__BASE_URL": klaviyo_url,
+        "DREAMFLOW_HTTP__PORT": "0",
+        "DREAMFLOW_IDENTITY__ISSUERS": f'[{{"issuer": "{ISSUER.issuer}", "audience": "{ISSUER.audience}", '
+        f'"hs256_secret": "{SECRET}", "trust_email": true}}]',
+        "DREAMFLOW_FAILPOINT": failpoint if failpoint in POINTS and " " not in failpoint else "",
+        # To die between answer and delivery, nothing may be delivered yet.
+        "DREAMFLOW_WORKER__EMBEDDED": "false" if " " in failpoint else "true",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dreamflow", "serve"], env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        yield process, next(line.split()[-1] for line in process.stderr if "Dream Flow is open at" in line)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def sign_up(here: World) -> None:
+    """A family with one child, all of it delivered."""
+    client = await here.visitor(Authorization=f"Bearer {token()}")
+    await client.put("/api/v1/families/me", json=LONDON)
+    await client.post("/api/v1/families/me/children", json={"name": "Ada", "age": 4})
+    await client.put("/api/v1/families/me/consents/personal_suggestions", json={"granted": True})
+    await here.deliver()
+
+
+def ask(url: str) -> dict[str, Any] | None:
+    """Ask for a story; none when the app died before it answered."""
+    try:
+        with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token()}", **KEY}) as client:
+            answer = client.post("/api/v1/stories", json={"minutes": 4})
+    except httpx2.TransportError:
+        return None
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
+    tmp_path: Path, klaviyo: RunningEmulator, point: str
+) -> None:
+    state, identity = tmp_path / "state", IdentitySettings(issuers=(ISSUER,))
+    async with world(state, klaviyo.url, identity=identity) as before:
+        await sign_up(before)
+
+    with app_process(state, klaviyo.url, point) as (process, url):
+        acknowledged = ask(url)
+        if point == "after the answer":
+            process.send_signal(signal.SIGKILL)
+        assert process.wait(30) == -signal.SIGKILL
+    assert (acknowledged is None) == point.startswith("stories.")
+
+    async with world(state, klaviyo.url, identity=identity) as after:
+        client = await after.visitor(Authorization=f"Bearer {token()}", **KEY)
+        again = (await client.post("/api/v1/stories", json={"minutes": 4})).json()
+        if acknowledged is not None:
+            assert again == acknowledged
+        assert [story["id"] for story in (await client.get("/api/v1/stories")).json()] == [again["id"]]
+        await after.deliver()
+        books = await after.house.deliveries.books()
+        assert books.balanced
+        assert books.delivered == books.accepted
+
+    told = [event for event in await events_at(klaviyo.url) if event.metric == "Story Generated"]
+    assert [event.properties["story_id"] for event in told] == [again["id"]]

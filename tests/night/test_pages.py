@@ -1,0 +1,215 @@
+"""The parent's pages without a browser: every step of the evening, and every way it may stumble."""
+
+import re
+
+import httpx2
+import pytest
+
+from dreamflow.identity import Role
+from world import World
+
+
+class Visitor:
+    """Somebody with a browser: follows redirects, keeps cookies, fills in forms as they were shown."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self.client = client
+        self.page = ""
+
+    async def open(self, path: str = "/") -> httpx2.Response:
+        answer = await self.client.get(path, headers={"accept": "text/html"}, follow_redirects=True)
+        self.page = answer.text
+        return answer
+
+    async def submit(self, action: str, **fields: str | list[str]) -> httpx2.Response:
+        """Send a form of the page that is open."""
+        proof = {"csrf": self.field("csrf")}
+        answer = await self.client.post(
+            action, data={**proof, **fields}, headers={"accept": "text/html"}, follow_redirects=True
+        )
+        self.page = answer.text
+        return answer
+
+    def field(self, name: str) -> str:
+        found = re.search(rf'name="{name}" value="([^"]*)"', self.page)
+        assert found, f"there is no {name} on this page"
+        return found[1]
+
+
+@pytest.fixture
+async def visitor(here: World) -> Visitor:
+    return Visitor(await here.visitor())
+
+
+async def signed_in(here: World, visitor: Visitor, role: Role = Role.PARENT) -> httpx2.Response:
+    await visitor.open()
+    return await visitor.submit("/session", token=here.issuer.mint(email="parent@families.example", role=role))
+
+
+async def at_home(here: World, visitor: Visitor, *children: tuple[str, str]) -> None:
+    await signed_in(here, visitor)
+    await visitor.submit("/family", time_zone="Europe/London")
+    for name, age in children:
+        answer = await visitor.submit("/family/children", name=name, age=age)
+        assert answer.status_code == 200
+
+
+async def test_from_the_first_visit_to_the_end_of_a_story(here: World, visitor: Visitor) -> None:
+    assert "Sign in with a token" in (await visitor.open()).text
+    assert "Where do your evenings take place?" in (await signed_in(here, visitor)).text
+    assert "Who is listening?" in (await visitor.submit("/family", time_zone="Europe/London")).text
+    assert "Tonight’s story" in (await visitor.submit("/family/children", name="Ada <b>", age="5")).text
+    assert "Ada &lt;b&gt;, 5" in visitor.page
+    assert "Why this one" in visitor.page
+
+    answer = await visitor.submit("/tonight", once=visitor.field("once"), minutes="4", wishes="calmer")
+    assert answer.url.path.startswith("/stories/")
+    assert "Ada &lt;b&gt;" in answer.text
+    assert "You asked for 4 minutes." in answer.text
+    ended = await visitor.submit(f"{answer.url.path}/outcome", outcome="asleep")
+    assert "Asleep. Good night." in ended.text
+    assert "was told this evening" in (await visitor.open()).text
+
+
+async def test_a_second_press_tells_no_second_story(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    once = visitor.field("once")
+    first = await visitor.submit("/tonight", once=once)
+    await visitor.open()
+    second = await visitor.submit("/tonight", once=once)
+    assert first.url == second.url
+
+
+async def test_consents_are_given_and_taken_back(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    assert 'aria-checked="true"' not in visitor.page
+    await visitor.submit("/family/consents", purpose="weekly_letter", granted="yes")
+    assert visitor.page.count('aria-checked="true"') == 1
+    await visitor.submit("/family/consents", purpose="weekly_letter", granted="no")
+    assert 'aria-checked="true"' not in visitor.page
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "status", "said"),
+    [
+        ("/family", {"time_zone": "Mars/Base"}, 409, "family already"),
+        ("/family/children", {"name": "", "age": "5"}, 422, ""),
+        ("/family/children", {"name": "   ", "age": "5"}, 422, "A child needs a name."),
+        ("/family/children", {"name": "Bo", "age": "five"}, 422, "An age is 1 to 16 years."),
+        ("/tonight", {"once": "1", "minutes": "99"}, 422, "3 to 20 minutes"),
+        ("/tonight", {"once": "1", "theme": "volcano"}, 422, "There is no such world"),
+        ("/tonight", {"once": "1", "children": "nobody"}, 404, "no such child"),
+        ("/family/consents", {"purpose": "moon", "granted": "yes"}, 404, "no such purpose"),
+    ],
+)
+async def test_a_mistake_is_told_on_the_page(
+    here: World, visitor: Visitor, action: str, fields: dict[str, str], status: int, said: str
+) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    if action == "/family":
+        fields = {"time_zone": "Europe/Paris"}
+    answer = await visitor.submit(action, **fields)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert said in answer.text
+
+
+async def test_a_wrong_time_zone_can_be_mended(here: World, visitor: Visitor) -> None:
+    await signed_in(here, visitor)
+    wrong = await visitor.submit("/family", time_zone="Mars/Base")
+    assert wrong.status_code == 422
+    assert "not an IANA time zone" in wrong.text
+    assert "Who is listening?" in (await visitor.submit("/family", time_zone="Europe/London")).text
+
+
+async def test_a_token_that_is_not_valid_begins_no_session(visitor: Visitor) -> None:
+    await visitor.open()
+    answer = await visitor.submit("/session", token="nonsense")
+    assert answer.status_code == 401
+    assert "not valid here" in answer.text
+    assert not answer.cookies
+
+
+async def test_without_a_session_every_step_leads_home(here: World, visitor: Visitor) -> None:
+    await visitor.open()
+    for action, fields in (
+        ("/family", {"time_zone": "Europe/London"}),
+        ("/family/children", {"name": "Ada", "age": "5"}),
+        ("/family/consents", {"purpose": "weekly_letter", "granted": "yes"}),
+        ("/tonight", {"once": "1"}),
+        ("/stories/1/outcome", {"outcome": "asleep"}),
+    ):
+        await visitor.open()
+        assert "Sign in with a token" in (await visitor.submit(action, **fields)).text
+    assert "Sign in with a token" in (await visitor.open("/stories/1")).text
+
+
+async def test_a_session_that_expired_is_no_session(here: World, visitor: Visitor) -> None:
+    visitor.client.cookies.set("dreamflow_session", "expired-or-forged")
+    assert "Sign in with a token" in (await visitor.open()).text
+
+
+async def test_signing_out_forgets_the_session(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    assert "Sign in with a token" in (await visitor.submit("/session/end")).text
+    assert "dreamflow_session" not in visitor.client.cookies
+
+
+async def test_a_form_without_proof_changes_nothing(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    answer = await visitor.client.post(
+        "/family/children", data={"csrf": "forged", "name": "Mallory", "age": "5"}, headers={"accept": "text/html"}
+    )
+    assert answer.status_code == 403
+    cross = await visitor.client.post(
+        "/family/children",
+        data={"csrf": visitor.field("csrf"), "name": "Mallory", "age": "5"},
+        headers={"sec-fetch-site": "cross-site"},
+    )
+    assert cross.status_code == 403
+    assert cross.headers["content-type"] == "application/problem+json"
+    assert "Mallory" not in (await visitor.open()).text
+
+
+async def test_a_story_that_is_not_there_is_a_page_too(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    answer = await visitor.open("/stories/nowhere")
+    assert answer.status_code == 404
+    assert "There is no such story in this family." in answer.text
+    assert "Back to tonight" in answer.text
+
+
+async def test_the_operator_sees_events_and_books_but_no_names(here: World, visitor: Visitor) -> None:
+    home = await here.family(("Ada", 4), email="other@families.example")
+    await home.tell()
+    await here.deliver()
+    answer = await signed_in(here, visitor, Role.OPERATOR)
+    assert answer.url.path == "/operator"
+    assert "Story Generated" in answer.text
+    assert "The books balance" in answer.text
+    assert "Ada" not in answer.text
+    assert "other@families.example" not in answer.text
+
+
+async def test_the_operators_page_is_for_operators(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    answer = await visitor.open("/operator")
+    assert answer.status_code == 403
+    assert "This page is for operators." in answer.text
+
+
+async def test_outside_the_demo_nobody_can_become_somebody(here: World, visitor: Visitor) -> None:
+    assert "demo family" not in (await visitor.open()).text
+    assert (await visitor.submit("/demo/session", persona="sarah")).status_code == 404
+
+
+async def test_no_page_loads_anything_from_elsewhere(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    await visitor.submit("/tonight", once=visitor.field("once"))
+    for path in ("/", "/operator"):
+        answer = await visitor.open(path)
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
+        assert "<script" not in answer.text
+        assert "style=" not in answer.text
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
