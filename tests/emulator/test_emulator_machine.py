@@ -74,7 +74,7 @@ class Model(RuleBasedStateMachine):
             self.upsert(identifiers, {"n": value})
 
     @rule(email=EMAILS, external=EXTERNAL, metric=METRICS, unique=UNIQUE, offset=OFFSETS, value=st.none() | st.just(7))
-    def tracks(  # noqa: PLR0917 - a rule has what it draws
+    def tracks(
         self, email: str | None, external: str | None, metric: str, unique: str | None, offset: int, value: Any
     ) -> None:
         identifiers = {"email": email, "external_id": external}
