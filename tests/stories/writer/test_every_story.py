@@ -14,8 +14,9 @@ from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
 from dreamflow.stories.model import Brief, Draft, PassageKind
 from dreamflow.stories.rules.guard import check
+from dreamflow.stories.rules.pack import Role
 from dreamflow.stories.rules.planner import target_words
-from stories.writer.writer_briefs import NAMES, brief, briefs
+from stories.writer.writer_briefs import NAMES, THEMES, brief, briefs
 
 _WRITER = OfflineWriter(PackLibrary())
 _PACK = PackLibrary().pack("en")
@@ -55,6 +56,42 @@ def test_each_child_helps_in_beginning_middle_and_end(tonight: Brief) -> None:
     assert 0.6 < starts[-1] < 0.8
     for _, act in acts:
         assert all(listener.name in act.text for listener in tonight.listeners)
+
+
+def test_a_story_speaks_of_what_its_place_has(writer: OfflineWriter) -> None:
+    storylets = {part.id: part for part in _PACK.storylets}
+    settings = {setting.id: setting for setting in _PACK.settings}
+    for seed in range(60):
+        draft = writer.compose(brief(seed=seed, theme=THEMES[seed % 6], minutes=3 + seed % 18))
+        told = [storylets[passage.storylet] for passage in draft.passages if passage.storylet in storylets]
+        assert all(part.may_stand_in(settings[draft.place]) for part in told)
+
+
+def test_what_is_spoken_of_again_was_told_before(writer: OfflineWriter) -> None:
+    after = {part.id: part.after for part in _PACK.storylets if part.after}
+    recalled = 0
+    for seed in range(120):
+        draft = writer.compose(brief(seed=seed, children=[("Ada", 10)], minutes=14))
+        told = [passage.storylet for passage in draft.passages]
+        for at, name in enumerate(told):
+            if name in after:
+                recalled += 1
+                assert not after[name].isdisjoint(told[:at])
+    assert recalled > 5
+
+
+def test_one_child_is_answered_and_two_are_not(writer: OfflineWriter) -> None:
+    answers = {part.id: part.answer for part in _PACK.storylets if part.role is Role.ACT}
+    for seed in range(10):
+        for children in ([("Ada", 4)], [("Ada", 4), ("Bo", 6)]):
+            draft = writer.compose(brief(seed=seed, children=children, minutes=4))
+            acts = [passage for passage in draft.passages if passage.storylet in answers]
+            assert len(acts) == 3
+            for act in acts:
+                answer = answers[act.storylet]
+                assert answer is not None
+                answered = act.text.endswith(answer.parts[-1])
+                assert answered if len(children) == 1 else act.text.count(".") == 2
 
 
 @pytest.mark.parametrize("name", NAMES)

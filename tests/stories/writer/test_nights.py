@@ -6,6 +6,7 @@ import pytest
 
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
 from dreamflow.stories.model import Draft, Memory
+from dreamflow.stories.rules.pack import Pack, Role
 from stories.writer.writer_briefs import THEMES, brief, remember
 
 
@@ -38,6 +39,26 @@ def test_twenty_nights_differ(writer: OfflineWriter, theme: str) -> None:
         assert draft.place not in [other.place for other in drafts[max(0, at - 4) : at]]
     assert len({draft.paragraphs for draft in drafts}) == 20
     assert _repeats(drafts) <= 4
+
+
+@pytest.mark.parametrize("minutes", [4, 9])
+def test_a_beat_seldom_opens_as_it_did_a_week_ago(writer: OfflineWriter, pack: Pack, minutes: int) -> None:
+    openers = {part.id for part in pack.storylets if part.role is Role.OPENER}
+    memory = Memory()
+    last: dict[str, int] = {}
+    told = again = 0
+    for night in range(40):
+        theme = THEMES[night % len(THEMES)]
+        start = 2 + night % 3
+        draft = writer.compose(brief(seed=night, theme=theme, minutes=minutes, energy=(start, 0), memory=memory))
+        memory = remember(memory, draft)
+        for passage in draft.passages:
+            if passage.storylet in openers:
+                told += 1
+                again += night - last.get(passage.storylet, -99) <= 7
+                last[passage.storylet] = night
+    assert told > 200
+    assert again <= 0.05 * told
 
 
 def test_without_memory_the_same_things_come_back(writer: OfflineWriter) -> None:

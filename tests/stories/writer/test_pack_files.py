@@ -26,6 +26,8 @@ WRONG: dict[str, Callable[[Files], object]] = {
     "pack.toml: pack: version: must be a whole number": lambda parsed: parsed["pack.toml"].update(version=True),
     "pack.toml: pack: colour: is not a field": lambda parsed: parsed["pack.toml"].update(colour="red"),
     "words.toml: words: banned: must be a list": lambda parsed: parsed["words.toml"].update(banned="kill"),
+    "words.toml: words: scenery: must be a table": lambda parsed: parsed["words.toml"].update(scenery=["hedge"]),
+    "words.toml: scenery: hedge: must be a list": lambda p: p["words.toml"]["scenery"].update(hedge="hedge"),
     "places.toml: mill-pond: light: must be a text": lambda parsed: parsed["places.toml"]["place"][0].pop("light"),
     "companions.toml: hedgehog: pronoun: must be": lambda p: p["companions.toml"]["companion"][0].update(pronoun="we"),
     "themes.toml: theme: must be a list of tables": lambda parsed: parsed["themes.toml"].update(theme="sea"),

@@ -122,6 +122,11 @@ def test_lists_of_names() -> None:
     assert grammar.name_values(["Ada"])["leads"] == "Ada's"
 
 
+def test_things_in_titles() -> None:
+    assert grammar.title_case("bell with a wool tongue") == "Bell with a Wool Tongue"
+    assert grammar.title_case("wind-up beetle") == "Wind-up Beetle"
+
+
 def test_places_in_titles() -> None:
     assert grammar.place_title("the mill pond") == "the Mill Pond"
     assert grammar.place_title("Kite Hill") == "Kite Hill"

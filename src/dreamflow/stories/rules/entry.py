@@ -69,6 +69,13 @@ class Entry:
             raise self.wrong(field, "must be a list of texts")
         return found
 
+    def table(self, field: str) -> "Entry":
+        """A table inside this one; empty when absent."""
+        value = self.values.get(field, {})
+        if not isinstance(value, dict):
+            raise self.wrong(field, "must be a table")
+        return Entry(self.file, field, cast("Mapping[str, object]", value))
+
     def pair(self, field: str, default: tuple[int, int] | None = None) -> tuple[int, int]:
         """Two whole numbers, the smaller first."""
         value = self.values.get(field)

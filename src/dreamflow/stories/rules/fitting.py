@@ -35,8 +35,10 @@ class Told:
         return Told(self.names, set(self.ids), set(self.groups))
 
     def allows(self, part: Storylet) -> bool:
-        """Whether it is still unheard tonight and the name budget bears it."""
+        """Whether it is still unheard tonight, leans on nothing untold, and the name budget bears it."""
         if part.id in self.ids or not self.groups.isdisjoint(part.groups):
+            return False
+        if part.after and self.ids.isdisjoint(part.after):
             return False
         return part.role is not Role.FILL or says_lead(part) <= self.names
 

@@ -34,6 +34,9 @@ SLOT_NEEDS: Final[Mapping[str, str]] = {
 """Which fact of the story so far a slot leans on: nobody speaks of a thing before it is found."""
 
 
+_SMALL_IN_TITLES: Final = frozenset({"a", "an", "of", "the", "with"})
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as a list in a sentence: "Ada", "Ada and Bo", "Ada, Bo and Cy"."""
     if len(names) == 1:
@@ -42,8 +45,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def title_case(words: str) -> str:
-    """Words for a title, hyphens kept."""
-    return " ".join(word[:1].upper() + word[1:] for word in words.split(" "))
+    """Words for the middle of a title, hyphens kept."""
+    return " ".join(word if word in _SMALL_IN_TITLES else word[:1].upper() + word[1:] for word in words.split(" "))
 
 
 def place_title(place: str) -> str:

@@ -16,7 +16,9 @@ LIVELY_FROM: Final = 3
 LEAST_OWN: Final = 9
 """A beat has at least so many storylets of its own."""
 
-LEAST: Final = {Role.OPENER: 3, Role.BREATH: 2, Role.ACT: 6}
+LEAST: Final = {Role.OPENER: 7, Role.BREATH: 2, Role.ACT: 6}
+"""Wherever a story is set there are at least so many to choose from."""
+
 LEAST_PLACES: Final = 3
 ACTS: Final = ("beginning", "middle", "end")
 
@@ -55,7 +57,8 @@ class Problem:
 def lint(pack: Pack) -> list[Problem]:
     """Everything an author should mend, in the order of the pack; empty for a pack that may ship."""
     checks: Sequence[Callable[[Pack], Iterable[Problem]]] = (
-        _ids, _slots, _places, _reachable, _facts, _articles, _energies, _banned, _sentences, _starved, _optional,
+        _ids, _slots, _places, _scenery, _reachable, _facts, _articles, _energies, _banned, _sentences, _starved,
+        _optional, _callbacks,
     )  # fmt: skip
     return [problem for check in checks for problem in check(pack)]
 
@@ -79,6 +82,8 @@ def _slots(pack: Pack) -> Iterator[Problem]:
         for slot in sorted(part.slots):
             if slot not in known:
                 yield Problem("unknown-slot", part.id, f"{{{slot}}} has no value")
+        if part.answer and (part.role is not Role.ACT or not NAME_SLOTS.isdisjoint(part.answer.slots)):
+            yield Problem("unknown-slot", part.id, "an answer belongs to an act and says no name")
         if "child" in part.slots and part.role is not Role.ACT:
             yield Problem("unknown-slot", part.id, "{child} belongs to acts")
         if "sibling" in part.slots and part.children[0] < 2:  # noqa: PLR2004 - a sibling makes two
@@ -100,6 +105,33 @@ def _places(pack: Pack) -> Iterator[Problem]:
     for part in pack.storylets:
         if not part.themes <= themes:
             yield Problem("unknown-theme", part.id, "is for no theme of this pack")
+
+
+def _scenery(pack: Pack) -> Iterator[Problem]:
+    """Out of doors a storylet speaks only of what is there wherever it may be told."""
+    kinds = pack.lexicon.scenery
+    says = {kind: _any_of(words) for kind, words in kinds.items()}
+    for setting in pack.settings:
+        if not setting.has <= set(kinds):
+            yield Problem("unknown-scenery", setting.id, "has what words.toml does not name")
+    for part in pack.storylets:
+        if not part.needs_place <= set(kinds):
+            yield Problem("unknown-scenery", part.id, "needs what words.toml does not name")
+        where = [setting for setting in pack.settings if not part.themes or setting.theme in part.themes]
+        if not any(part.may_stand_in(setting) for setting in where):
+            yield Problem("unreachable", part.id, "no place has all that it needs")
+        text = " ".join(line.literal for line in part.texts).lower() if _outdoors(pack, part) else ""
+        for kind, words in says.items():
+            everywhere = all(kind in setting.has for setting in where)
+            if words.search(text) and kind not in part.needs_place and not everywhere:
+                yield Problem("scenery", part.id, f"says {words.findall(text)[0]!r}, which needs {kind}")
+
+
+def _outdoors(pack: Pack, part: Storylet) -> bool:
+    """Whether it may be told before everyone is in."""
+    if part.role is Role.ACT:
+        return "end" not in part.where
+    return any("out" in _flags(shape, beat)[1] for shape, beat in _stands(pack, part))
 
 
 def _stands(pack: Pack, part: Storylet) -> list[tuple[Shape, Beat]]:
@@ -156,7 +188,7 @@ def _texts(pack: Pack) -> Iterator[tuple[str, str]]:
     """Every text a child may hear, by entry, filled with the first of everything."""
     values = {**_sample(pack), "child": "Ada"}
     for part in pack.storylets:
-        for line in part.lines:
+        for line in part.texts:
             yield part.id, line.fill({**dict.fromkeys(line.slots, "-"), **values})
     for setting in pack.settings:
         for slot in PLACE_SLOTS:
@@ -223,10 +255,22 @@ def _sentences(pack: Pack) -> Iterator[Problem]:
     values = {**_sample(pack), "child": "Ada"}
     for part in pack.storylets:
         mean, longest = SENTENCE[part.band]
-        for line in part.lines:
+        for line in part.texts:
             lengths = sentences(line.fill({**dict.fromkeys(line.slots, "-"), **values}))
             if sum(lengths) > mean * len(lengths) + 5 or max(lengths) > longest:
                 yield Problem("long-sentence", part.id, f"too long for ages {part.band}: {lengths}")
+
+
+def _callbacks(pack: Pack) -> Iterator[Problem]:
+    """What is spoken of again was told before, in the same shape."""
+    stands = {
+        part.id: [(shape.id, shape.beats.index(beat)) for shape, beat in _stands(pack, part)] for part in pack.storylets
+    }
+    for part in pack.storylets:
+        for before in sorted(part.after):
+            pairs = ((here, there) for here in stands[part.id] for there in stands.get(before, ()))
+            if part.role is not Role.FILL or not any(h[0] == t[0] and t[1] < h[1] for h, t in pairs):
+                yield Problem("callback", part.id, f"{before} is never told before it")
 
 
 def _starved(pack: Pack) -> Iterator[Problem]:
@@ -235,16 +279,21 @@ def _starved(pack: Pack) -> Iterator[Problem]:
             own = [part for part in pack.storylets if beat.id in part.where and part.role is not Role.BREATH]
             if len(own) < LEAST_OWN:
                 yield Problem("starved", beat.id, f"has {len(own)} storylets of its own")
-            if len(pack.told(Role.OPENER, beat)) < LEAST[Role.OPENER]:
+            if _fewest(pack, pack.told(Role.OPENER, beat)) < LEAST[Role.OPENER]:
                 yield Problem("starved", beat.id, "has too few openers")
-            if beat.id == shape.breath and len(pack.told(Role.BREATH, beat)) < LEAST[Role.BREATH]:
+            if beat.id == shape.breath and _fewest(pack, pack.told(Role.BREATH, beat)) < LEAST[Role.BREATH]:
                 yield Problem("starved", beat.id, "has too few breaths")
     for act in ACTS:
-        if len(pack.at.get((Role.ACT, act), ())) < LEAST[Role.ACT]:
+        if _fewest(pack, pack.at.get((Role.ACT, act), ())) < LEAST[Role.ACT]:
             yield Problem("starved", act, "has too few acts")
     for role in (Role.OPENING, Role.CLOSING):
         if not pack.at.get((role, "frame"), ()):
             yield Problem("starved", role, "there is no frame")
+
+
+def _fewest(pack: Pack, parts: Sequence[Storylet]) -> int:
+    """How many of them may be told in the place where fewest may."""
+    return min(sum(part.may_stand_in(setting) for part in parts) for setting in pack.settings)
 
 
 def _optional(pack: Pack) -> Iterator[Problem]:

@@ -44,11 +44,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A place and the slot values it lends to a story, by slot name."""
+    """A place: the slot values it lends to a story, by slot name, and which kinds of scenery it has."""
 
     id: str
     theme: str
     slots: Mapping[str, str]
+    has: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,11 @@ class Storylet:
         band: the youngest who should hear it.
         children: how many children it needs, at least and at most.
         needs: flags that must hold.
+        needs_place: scenery that the place must have.
+        after: storylets of which one must have been told, because it is spoken of again here.
         groups: at most one storylet of a group is told in a story, e.g. those that describe the light.
         lines: one template; an act has one line for each child.
+        answer: what an act gets back where there is one child only, so that it does not stand abruptly.
     """
 
     id: str
@@ -155,16 +159,28 @@ class Storylet:
     needs: frozenset[str]
     groups: frozenset[str]
     lines: tuple[Template, ...]
+    answer: Template | None = None
+    needs_place: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+
+    @property
+    def texts(self) -> tuple[Template, ...]:
+        """Its lines, and its answer if it has one."""
+        return self.lines if self.answer is None else (*self.lines, self.answer)
 
     @property
     def slots(self) -> frozenset[str]:
         """Every slot it uses."""
-        return frozenset(slot for line in self.lines for slot in line.slots)
+        return frozenset(slot for line in self.texts for slot in line.slots)
 
     def suits(self, band: AgeBand, children: int) -> bool:
         """Whether it is plain enough for the youngest and fits the number of children."""
         least, most = self.children
         return BAND_ORDER.index(self.band) <= BAND_ORDER.index(band) and least <= children <= most
+
+    def may_stand_in(self, setting: Setting) -> bool:
+        """Whether a place has the scenery it speaks of."""
+        return self.needs_place <= setting.has
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +191,13 @@ class Lexicon:
         banned: never in a story.
         lively: only where the energy is 2 or more.
         calm: expected near the end.
+        scenery: by kind, the words that only fit a place that has it.
     """
 
     banned: tuple[str, ...]
     lively: frozenset[str]
     calm: frozenset[str]
+    scenery: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,13 @@ def _theme(entry: Entry) -> Theme:
 
 
 def _setting(entry: Entry) -> Setting:
-    entry.known("id", "theme", *PLACE_SLOTS)
-    return Setting(entry.text("id"), entry.text("theme"), {slot: entry.text(slot) for slot in PLACE_SLOTS})
+    entry.known("id", "theme", "has", *PLACE_SLOTS)
+    return Setting(
+        id=entry.text("id"),
+        theme=entry.text("theme"),
+        slots={slot: entry.text(slot) for slot in PLACE_SLOTS},
+        has=frozenset(entry.texts("has")),
+    )
 
 
 def _creature(entry: Entry) -> Creature:
@@ -140,7 +145,10 @@ def _beat(shape: str, entry: Entry) -> Beat:
 
 
 def _storylet(entry: Entry) -> Storylet:
-    entry.known("id", "role", "in", "themes", "energy", "band", "children", "needs", "group", "text", "lines")
+    entry.known(
+        "id", "role", "in", "themes", "energy", "band", "children", "needs", "needs_place", "after", "group", "text",
+        "lines", "answer",
+    )  # fmt: skip
     lines = entry.texts("lines") if "lines" in entry.values else (entry.text("text"),)
     where = entry.texts("in")
     if not where or not lines:
@@ -158,6 +166,9 @@ def _storylet(entry: Entry) -> Storylet:
         needs=frozenset(entry.texts("needs")) | {SLOT_NEEDS[slot] for slot in slots if slot in SLOT_NEEDS},
         groups=frozenset(entry.texts("group")) | (slots & ONCE_SLOTS),
         lines=templates,
+        answer=template(entry.text("answer")) if "answer" in entry.values else None,
+        needs_place=frozenset(entry.texts("needs_place")),
+        after=frozenset(entry.texts("after")),
     )
 
 
@@ -177,7 +188,11 @@ def _band(entry: Entry) -> AgeBand:
 
 def _lexicon(files: Files) -> Lexicon:
     entry = Entry("words.toml", "words", files.get("words.toml", {}))
-    entry.known("banned", "lively", "calm")
+    entry.known("banned", "lively", "calm", "scenery")
+    scenery = entry.table("scenery")
     return Lexicon(
-        banned=entry.texts("banned"), lively=frozenset(entry.texts("lively")), calm=frozenset(entry.texts("calm"))
+        banned=entry.texts("banned"),
+        lively=frozenset(entry.texts("lively")),
+        calm=frozenset(entry.texts("calm")),
+        scenery={kind: frozenset(scenery.texts(kind)) for kind in scenery.values},
     )

@@ -29,6 +29,7 @@ _OPENER: Final = 28
 _REFRAIN: Final = 9
 _BREATH: Final = 33
 _ACT_PER_CHILD: Final = 7
+_ACT_LEAST: Final = 14
 
 
 class _Named(Protocol):
@@ -164,7 +165,7 @@ def _kept(shape: Shape, words: int, children: int) -> tuple[Beat, ...]:
     ids = [beat.id for beat in shape.beats]
     before = shape.beats[: ids.index(shape.resolution)]
     needed = sum(not beat.optional for beat in before)
-    room = words * before[-1].share - _FRAME - _REFRAIN - _OPENER * (needed + 0.5) - 2 * _ACT_PER_CHILD * children
+    room = words * before[-1].share - _FRAME - _REFRAIN - _OPENER * (needed + 0.5) - 2 * _act_words(children)
     kept: list[Beat] = []
     for beat in shape.beats:
         if beat.optional and beat.id != shape.breath:
@@ -177,8 +178,12 @@ def _kept(shape: Shape, words: int, children: int) -> tuple[Beat, ...]:
 
 def _has_room_after(words: int, children: int) -> bool:
     """Whether the breath's beat can afford an opener of its own."""
-    fixed = _FRAME + _REFRAIN + _BREATH + _OPENER * 2.5 + _ACT_PER_CHILD * children
+    fixed = _FRAME + _REFRAIN + _BREATH + _OPENER * 2.5 + _act_words(children)
     return words * 0.42 - fixed >= _OPENER * 0.8
+
+
+def _act_words(children: int) -> int:
+    return max(_ACT_LEAST, _ACT_PER_CHILD * children)
 
 
 _LONG: Final = 420

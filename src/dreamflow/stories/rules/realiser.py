@@ -35,6 +35,12 @@ _BREATH_SHARE: Final = 0.075
 SHORT: Final = 300
 """Below so many words everything that must be told is told briefly."""
 
+_BRIEFLY: Final = 3
+"""How many words longer than the shortest the resolution's opener may be in a short story."""
+
+_CHOICE: Final = 4
+"""Among how many openers, best first, a beat may look for the one that meets its words."""
+
 _NO_ROLLS: Final[Mapping[str, int]] = MappingProxyType({})
 _KINDS: Final = {
     Role.OPENER: PassageKind.BODY,
@@ -95,7 +101,8 @@ class _Telling:
         turn = next(at for at, leg in enumerate(legs) if leg.beat.id == self._outline.shape.resolution)
         # The resolution's middle has a fixed place, so its opener is chosen before what comes before it.
         turnings = self._openers(legs[turn], self._chance(legs[turn]), legs[turn].energy)
-        turning = min(turnings, key=self._length) if self._is_short else turnings[0]
+        longest = min(map(self._length, turnings)) + _BRIEFLY if self._is_short else self._outline.words
+        turning = next(part for part in turnings if self._length(part) <= longest)
         turn_starts = legs[turn - 1].until - self._length(turning) // 2
         for at, leg in enumerate(legs):
             # What still has to come keeps its room: a short story is mostly openers.
@@ -191,14 +198,15 @@ class _Telling:
         return short[0] if short else min(ranked, key=self._length)
 
     def _openers(self, leg: Leg, chance: Random, ceiling: int) -> Sequence[Storylet]:
-        """Openers of the wanted energy, best first; a short story takes calmer ones too, and needs the room."""
+        """Openers of the wanted energy or just below, best first; a short story takes all calmer ones, for the room."""
         ranked = self._ranked(self._pack.told(Role.OPENER, leg.beat), leg, chance)
         calm = [part for part in ranked if part.energy <= ceiling]
-        level = max((part.energy for part in calm), default=None)
-        fitting = calm if self._is_short else [part for part in calm if part.energy == level]
+        level = max((part.energy for part in calm), default=0)
+        fitting = calm if self._is_short else [part for part in calm if part.energy >= max(leg.floor, level - 1)]
         fitting = fitting or ranked
         self._first(fitting, leg.beat.id)
-        return fitting
+        # What was heard lately serves only where a beat was refused.
+        return fitting if self._rolls.get(leg.beat.id) else fitting[: max(_CHOICE, len(fitting) // 2)]
 
     def _frame(self, role: Role) -> Storylet:
         """The same every night for the same lead: a ritual, not a novelty."""
@@ -234,6 +242,7 @@ class _Telling:
             + 0.4 * (leg.beat.id in part.where)
             + 0.4 * (part.band is self._outline.band)
             + 0.4 * (part.children[0] > 1)
+            + 1.2 * bool(part.after)
         )
         # A beat that was refused looks at memory more loosely each time, or it could only repeat itself.
         looseness = 1 + _LOOSER * self._rolls.get(leg.beat.id, 0)
@@ -241,7 +250,8 @@ class _Telling:
 
     def _suits(self, part: Storylet) -> bool:
         fits_theme = not part.themes or self._theme in part.themes
-        return fits_theme and part.suits(self._outline.band, len(self._names))
+        fits = fits_theme and part.may_stand_in(self._outline.setting)
+        return fits and part.suits(self._outline.band, len(self._names))
 
     def _told_as(self, part: Storylet) -> tuple[str, int]:
         if part.id not in self._texts:
@@ -253,7 +263,9 @@ class _Telling:
         if part.role is not Role.ACT:
             return part.lines[0].fill(self._values)
         lines = part.lines
-        told = (lines[at % len(lines)].fill({**self._values, "child": name}) for at, name in enumerate(self._names))
+        told = [lines[at % len(lines)].fill({**self._values, "child": name}) for at, name in enumerate(self._names)]
+        if len(told) == 1 and part.answer:
+            told.append(part.answer.fill(self._values))
         return " ".join(told)
 
     def _length(self, part: Storylet) -> int:
