@@ -46,6 +46,7 @@ from dreamflow.web.app import WebDeps, create_app
 from dreamflow.web.pages import PageDeps, Personas
 from dreamflow.web.sessions import Sessions
 
+DATABASE = "dreamflow.sqlite"
 MIGRATIONS = "dreamflow:migrations"
 _ACCOUNT_DEADLINE_SECONDS = 3.0
 
@@ -123,7 +124,7 @@ async def open_database(state_dir: Path) -> AsyncGenerator[Database]:
     Raises:
         SchemaTooNew: it was written by a newer version; it is left as it is.
     """
-    database = SqliteDatabase(state_dir / "dreamflow.sqlite")
+    database = SqliteDatabase(state_dir / DATABASE)
     try:
         await database.write(lambda connection: migrate(connection, MIGRATIONS))
         yield database

@@ -27,7 +27,11 @@ class KlaviyoSettings(_Group):
     """The account that is kept in step. Without a key nothing is sent, and what would be sent waits."""
 
     api_key: SecretStr | None = Field(default=None, description="Private key of the real account (pk_...).")
-    base_url: str = Field(default="https://a.klaviyo.com", description="Credentials go here and nowhere else.")
+    base_url: str = Field(
+        default="https://a.klaviyo.com",
+        pattern=r"^https?://[^/]+$",
+        description="Credentials go here and nowhere else.",
+    )
     profile_budget_seconds: Annotated[float, Field(gt=0, le=5)] = 0.8
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
 
@@ -98,7 +102,9 @@ class Settings(BaseSettings):
         """
         unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and not _is_known(name.upper()))
         if unknown:
-            raise SettingsError("Unknown settings: " + ", ".join(unknown) + ". See `dreamflow config check --help`.")
+            raise SettingsError(
+                "Unknown settings: " + ", ".join(unknown) + ". `dreamflow config check` prints those there are."
+            )
         try:
             return cls()
         except ValidationError as error:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (make test-all does)")
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -21,9 +21,6 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine (make test-all installs it)"),
 ]
-
-PHONE = {"width": 412, "height": 915}
-DESK = {"width": 1100, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -46,30 +43,54 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     assert process.returncode == 0
 
 
-@pytest.fixture
-def page(demo: str) -> Generator["Page"]:
-    """A phone in a dark room. Anything that the page asks of another host fails the test."""
+@pytest.fixture(scope="module")
+def browser() -> Generator["Browser"]:
+    """One Chromium for all tests; each test has a profile of its own."""
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
+        chromium = driver.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-sync"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
         )
-        context = browser.new_context(viewport=PHONE, device_scale_factor=2, color_scheme="dark", base_url=demo)
-        foreign: list[str] = []
-        context.on("request", lambda request: None if request.url.startswith(demo) else foreign.append(request.url))
-        yield context.new_page()
-        browser.close()
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(demo: str, browser: "Browser") -> Generator["Page"]:
+    """A phone in a dark room. Anything that the page asks of another host fails the test."""
+    context = browser.new_context(
+        viewport={"width": 412, "height": 915}, device_scale_factor=2, color_scheme="dark", base_url=demo
+    )
+    foreign: list[str] = []
+    context.on("request", lambda request: None if request.url.startswith(demo) else foreign.append(request.url))
+    yield context.new_page()
+    context.close()
     assert foreign == []
 
 
 @pytest.fixture
-def pictures(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
-    """Where pictures go: a scratch folder, or the documents when asked (`make pictures`)."""
-    asked = pytestconfig.getoption("--pictures")
-    return Path(asked) if asked else tmp_path
+def picture(pytestconfig: pytest.Config) -> Callable[["Page", str], None]:
+    """Take a picture for the documents, when asked (`make pictures`)."""
+    folder = pytestconfig.getoption("--pictures")
+
+    def take(page: "Page", name: str) -> None:
+        if folder:
+            page.wait_for_load_state("load")
+            page.screenshot(path=Path(folder) / name)
+
+    return take
 
 
-def test_a_parent_reads_tonights_story_and_why_it_is_this_one(page: "Page", pictures: Path) -> None:
+def test_a_parent_reads_tonights_story_and_why_it_is_this_one(
+    page: "Page", picture: Callable[["Page", str], None]
+) -> None:
     page.goto("/")
     page.get_by_role("button", name="John, family plan").click()
     assert page.get_by_role("heading", name="Good evening").is_visible()
@@ -81,7 +102,7 @@ def test_a_parent_reads_tonights_story_and_why_it_is_this_one(page: "Page", pict
     text = page.locator("article").inner_text()
     assert "Noah" in text
     assert "Lily" in text
-    page.screenshot(path=pictures / "story.png")
+    picture(page, "story.png")
 
     page.get_by_text("Why this story").click()
     assert page.locator("details.why li").count() >= 4
@@ -91,10 +112,10 @@ def test_a_parent_reads_tonights_story_and_why_it_is_this_one(page: "Page", pict
     assert page.get_by_role("link", name="Read it again").is_visible()
 
 
-def test_pressing_the_same_button_twice_tells_one_story(page: "Page", pictures: Path) -> None:
+def test_pressing_the_same_button_twice_tells_one_story(page: "Page", picture: Callable[["Page", str], None]) -> None:
     page.goto("/")
     page.get_by_role("button", name="Sarah, premium").click()
-    page.screenshot(path=pictures / "tonight.png")
+    picture(page, "tonight.png")
     button = page.locator("form.tonight > button")
     once = page.locator("form.tonight input[name=once]").input_value()
     button.click()
@@ -118,8 +139,8 @@ def test_a_parent_wishes_for_something_else(page: "Page") -> None:
     assert "You asked for a calmer start." in reasons
 
 
-def test_the_operator_sees_what_klaviyo_received(page: "Page", pictures: Path) -> None:
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+def test_the_operator_sees_what_klaviyo_received(page: "Page", picture: Callable[["Page", str], None]) -> None:
+    page.set_viewport_size({"width": 1100, "height": 800})
     page.goto("/")
     page.get_by_role("button", name="An operator").click()
     assert page.get_by_role("heading", name="What Klaviyo received").is_visible()
@@ -127,7 +148,7 @@ def test_the_operator_sees_what_klaviyo_received(page: "Page", pictures: Path) -
     assert page.locator("tbody tr").count() > 10
     board = page.inner_text("body")
     assert not any(name in board for name in ("Maya", "Noah", "Lily", "Theo"))
-    page.screenshot(path=pictures / "operator.png")
+    picture(page, "operator.png")
 
 
 def test_the_session_is_out_of_reach_of_scripts_and_ends(page: "Page") -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dreamflow.kit.turn import turn
+
 COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "config", "config check"]
 
 
@@ -49,9 +51,13 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("story", "--theme", "volcano"), {}, "There is no such world"),
         (("story", "--child", "Ada"), {}, "NAME:AGE"),
         (("tonight", "--email", "a@b.example", "--at", "noonish"), {}, "Cannot read the time"),
+        (("tonight", "--email", "a@b.example", "--at", "9999-12-31T23:59"), {}, "The demo knows the years"),
+        (("tonight", "--email", "a@b.example"), {}, "There is no demo here yet"),
+        (("story", "--child", "Ada:99"), {}, "An age is"),
         (("serve",), {}, "No issuer is configured"),
         (("worker",), {}, "nowhere to deliver"),
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
+        (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),
         (("config", "check"), {"DREAMFLOW_HTTP__PORT": "many"}, "DREAMFLOW_HTTP__PORT"),
     ],
 )
@@ -101,3 +107,19 @@ def test_the_demo_once_prints_the_plan_the_story_and_what_klaviyo_has(tmp_path: 
     again = dreamflow("demo", "--once", *at)
     assert again.returncode == 0, again.stderr
     assert "The books balance." in again.stdout
+
+
+def test_a_demo_that_was_cut_off_while_it_lived_its_weeks_begins_anew(tmp_path: Path) -> None:
+    aside = tmp_path / ".history-cut-off"
+    aside.mkdir()
+    (aside / "dreamflow.sqlite").write_bytes(b"half a life")
+    ran = dreamflow("demo", "--once", "--data", str(tmp_path))
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "dreamflow.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_two_demos_on_one_folder_are_one_too_many(tmp_path: Path) -> None:
+    with turn(tmp_path / "demo.turn"):
+        ran = dreamflow("demo", "--once", "--data", str(tmp_path))
+    assert ran.returncode == 2
+    assert "A demo runs on this folder already" in ran.stderr

@@ -268,6 +268,8 @@ async def test_a_caller_who_gives_up_while_waiting_changes_nothing(database: Sql
     neighbour = asyncio.create_task(database.write(adding("neighbour")))
     await asyncio.sleep(0)
     waiting.cancel()
+    await asyncio.sleep(0)  # the loop passes the news on to the waiting job
+    await asyncio.sleep(0)
     gate.release()
     await first
     assert await neighbour == "neighbour"

@@ -156,11 +156,30 @@ def test_the_second_of_two_that_make_a_secret_takes_the_firsts(tmp_path: Path, m
 @pytest.fixture
 def _restored_logging() -> Iterator[None]:
     before = structlog.get_config()
-    levels = {name: logging.getLogger(name).level for name in kit_logging._QUIET}
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     yield
     structlog.configure(**before)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("_restored_logging")
+def test_what_libraries_log_is_told_without_their_words() -> None:
+    stream = io.StringIO()
+    kit_logging.configure(json=True, stream=stream)
+    library = logging.getLogger("some.library")
+    library.warning("could not read %s", "Canary")
+    try:
+        raise ValueError("Canary")  # noqa: TRY301 - the failure is what is logged
+    except ValueError:
+        library.exception("Canary")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line["logger"], line.get("error")) for line in lines] == [
+        ("library.log", "some.library", None),
+        ("library.log", "some.library", "ValueError"),
+    ]
+    assert "Canary" not in stream.getvalue()
 
 
 @pytest.mark.usefixtures("_restored_logging")
@@ -177,7 +196,7 @@ def test_machines_get_one_json_object_a_line_from_the_chosen_level_on() -> None:
         "count": 3,
     }
     assert datetime.fromisoformat(entry["timestamp"]).tzinfo is not None
-    assert logging.getLogger("uvicorn.access").level == logging.WARNING
+    assert logging.getLogger("uvicorn.access").getEffectiveLevel() == logging.WARNING
 
 
 @pytest.mark.usefixtures("_restored_logging")

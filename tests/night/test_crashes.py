@@ -103,7 +103,9 @@ async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
         if point == "after the answer":
             process.send_signal(signal.SIGKILL)
         assert process.wait(30) == -signal.SIGKILL
-    assert (acknowledged is None) == point.startswith("stories.")
+    # The worker may be quicker than the answer; what is acknowledged must be there, what is not may be.
+    assert not (acknowledged and point.startswith("stories."))
+    assert acknowledged or point != "after the answer"
 
     async with world(state, klaviyo.url, identity=identity) as after:
         client = await after.visitor(Authorization=f"Bearer {token()}", **KEY)

@@ -65,6 +65,8 @@ async def test_falling_asleep_stays_at_home(here: World, klaviyo: RunningEmulato
     assert "asleep" not in str([(event.metric, event.properties) for event in await events_at(klaviyo.url)])
     again = (await home.client.get(f"/api/v1/stories/{story['id']}")).json()
     assert again["outcome"] == "asleep"
+    assert [told["outcome"] for told in (await home.client.get("/api/v1/stories")).json()] == ["asleep"]
+    assert (await home.client.get("/api/v1/tonight")).json()["story"]["outcome"] == "asleep"
     assert again["text"] == story["text"]
 
 
@@ -116,6 +118,8 @@ async def test_klaviyo_hints_count_only_when_they_may(here: World, klaviyo: Runn
     await home.client.put("/api/v1/families/me/consents/personal_suggestions", json={"granted": False})
     theme = (await home.client.get("/api/v1/tonight")).json()["plan"]["theme"]
     assert all(fact["name"] != "klaviyo.favourites" for fact in theme["facts"])
+    # And it is not even asked: the question would tell of the evening.
+    assert (await home.client.get("/api/v1/tonight")).json()["klaviyo"].startswith("Klaviyo was not asked")
 
 
 async def test_tomorrow_is_another_story(here: World) -> None:

@@ -1,10 +1,13 @@
 """The parent's pages without a browser: every step of the evening, and every way it may stumble."""
 
+import html
 import re
 
 import httpx2
 import pytest
+from sqlalchemy import text as sql
 
+from dreamflow.families import CONSENT_TEXTS, Purpose
 from dreamflow.identity import Role
 from world import World
 
@@ -24,6 +27,8 @@ class Visitor:
     async def submit(self, action: str, **fields: str | list[str]) -> httpx2.Response:
         """Send a form of the page that is open."""
         proof = {"csrf": self.field("csrf")}
+        if action == "/family/children":
+            proof["once"] = self.field("once")
         answer = await self.client.post(
             action, data={**proof, **fields}, headers={"accept": "text/html"}, follow_redirects=True
         )
@@ -58,7 +63,7 @@ async def test_from_the_first_visit_to_the_end_of_a_story(here: World, visitor: 
     assert "Sign in with a token" in (await visitor.open()).text
     assert "Where do your evenings take place?" in (await signed_in(here, visitor)).text
     assert "Who is listening?" in (await visitor.submit("/family", time_zone="Europe/London")).text
-    assert "Tonight’s story" in (await visitor.submit("/family/children", name="Ada <b>", age="5")).text
+    assert "Good evening" in (await visitor.submit("/family/children", name="Ada <b>", age="5")).text
     assert "Ada &lt;b&gt;, 5" in visitor.page
     assert "Why this one" in visitor.page
 
@@ -93,10 +98,12 @@ async def test_consents_are_given_and_taken_back(here: World, visitor: Visitor) 
     ("action", "fields", "status", "said"),
     [
         ("/family", {"time_zone": "Mars/Base"}, 409, "family already"),
-        ("/family/children", {"name": "", "age": "5"}, 422, ""),
+        ("/family/children", {"name": "x" * 61, "age": "5"}, 422, "A name has at most 60 characters."),
         ("/family/children", {"name": "   ", "age": "5"}, 422, "A child needs a name."),
         ("/family/children", {"name": "Bo", "age": "five"}, 422, "An age is 1 to 16 years."),
         ("/tonight", {"once": "1", "minutes": "99"}, 422, "3 to 20 minutes"),
+        ("/tonight", {"once": "1", "minutes": "-1"}, 422, "3 to 20 minutes"),
+        ("/tonight", {"once": "1", "minutes": "soon"}, 422, "3 to 20 minutes"),
         ("/tonight", {"once": "1", "theme": "volcano"}, 422, "There is no such world"),
         ("/tonight", {"once": "1", "children": "nobody"}, 404, "no such child"),
         ("/family/consents", {"purpose": "moon", "granted": "yes"}, 404, "no such purpose"),
@@ -134,7 +141,6 @@ async def test_without_a_session_every_step_leads_home(here: World, visitor: Vis
     await visitor.open()
     for action, fields in (
         ("/family", {"time_zone": "Europe/London"}),
-        ("/family/children", {"name": "Ada", "age": "5"}),
         ("/family/consents", {"purpose": "weekly_letter", "granted": "yes"}),
         ("/tonight", {"once": "1"}),
         ("/stories/1/outcome", {"outcome": "asleep"}),
@@ -158,17 +164,57 @@ async def test_signing_out_forgets_the_session(here: World, visitor: Visitor) ->
 async def test_a_form_without_proof_changes_nothing(here: World, visitor: Visitor) -> None:
     await at_home(here, visitor, ("Ada", "5"))
     answer = await visitor.client.post(
-        "/family/children", data={"csrf": "forged", "name": "Mallory", "age": "5"}, headers={"accept": "text/html"}
+        "/family/children",
+        data={"csrf": "forged", "once": "1", "name": "Mallory", "age": "5"},
+        headers={"accept": "text/html"},
     )
     assert answer.status_code == 403
     cross = await visitor.client.post(
         "/family/children",
-        data={"csrf": visitor.field("csrf"), "name": "Mallory", "age": "5"},
+        data={"csrf": visitor.field("csrf"), "once": "1", "name": "Mallory", "age": "5"},
         headers={"sec-fetch-site": "cross-site"},
     )
     assert cross.status_code == 403
     assert cross.headers["content-type"] == "application/problem+json"
     assert "Mallory" not in (await visitor.open()).text
+
+
+async def test_nobody_is_signed_in_by_another_site(here: World, visitor: Visitor) -> None:
+    await visitor.open()
+    form = {"csrf": visitor.field("csrf"), "token": here.issuer.mint(email="mallory@families.example")}
+    answer = await visitor.client.post("/session", data=form, headers={"origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert not answer.cookies
+    own = await visitor.client.post("/session", data=form, headers={"origin": "http://127.0.0.1"})
+    assert own.status_code == 303
+    assert "secure" not in own.headers["set-cookie"].lower()
+
+
+async def test_the_words_that_were_read_are_the_words_in_the_ledger(here: World, visitor: Visitor) -> None:
+    await signed_in(here, visitor)
+    assert CONSENT_TEXTS[Purpose.SERVICE].text in visitor.page
+    await visitor.submit("/family", time_zone="Europe/London")
+    for purpose, text in CONSENT_TEXTS.items():
+        assert text.text in html.unescape(visitor.page), purpose
+    await visitor.submit("/family/consents", purpose="llm_writing", granted="yes")
+    rows = await here.house.database.read(
+        lambda connection: connection.execute(sql("SELECT purpose, text_sha256 FROM consent_ledger")).all()
+    )
+    assert {(row.purpose, row.text_sha256) for row in rows} == {
+        (str(purpose), CONSENT_TEXTS[purpose].sha256) for purpose in (Purpose.SERVICE, Purpose.LLM_WRITING)
+    }
+
+
+async def test_a_second_press_adds_no_second_child(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor)
+    once = visitor.field("once")
+    for _ in range(2):
+        visitor.page = visitor.page.replace(visitor.field("once"), once)
+        await visitor.submit("/family/children", name="Ada", age="5")
+    assert visitor.page.count("Ada, 5") == 1
+    visitor.page = visitor.page.replace(visitor.field("once"), once)
+    answer = await visitor.submit("/family/children", name="Bo", age="5")
+    assert "This page had been used before." in answer.text
 
 
 async def test_a_story_that_is_not_there_is_a_page_too(here: World, visitor: Visitor) -> None:

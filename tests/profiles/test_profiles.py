@@ -84,7 +84,7 @@ async def test_a_source_that_never_answers_costs_the_budget_and_no_more() -> Non
     assert view.origin is Origin.NONE
     assert "in time" in view.note
     assert left == ["not left waiting"]
-    assert [entry["error"] for entry in logs] == ["TimeoutError"]
+    assert [entry["cause"] for entry in logs] == ["TimeoutError"]
     assert ANN not in str(logs)
 
 
@@ -99,7 +99,7 @@ async def test_a_source_that_fails_gives_a_view_that_says_so_and_a_log_line_with
         view = await service(Mirror(answer)).view(ANN)
     assert view.origin is Origin.NONE
     assert view.note
-    assert [entry["error"] for entry in logs] == [type(error).__name__]
+    assert [entry["cause"] for entry in logs] == [type(error).__name__]
     assert "Canary" not in str(logs) + view.note
 
 

@@ -74,7 +74,12 @@ def demo(
 
 @app.command()
 def serve() -> None:
-    """Serve families for real; who may sign in and which Klaviyo account is kept in step come from the settings."""
+    """Serve families for real; who may sign in and which Klaviyo account is kept in step come from the settings.
+
+    DREAMFLOW_IDENTITY__ISSUERS says who vouches for parents (a JSON list; needed), DREAMFLOW_KLAVIYO__API_KEY which
+    account is kept in step, DREAMFLOW_STATE_DIR where the database is, DREAMFLOW_HTTP__HOST and __PORT where to
+    listen. `dreamflow config check` prints all of them.
+    """
     from dreamflow.entrypoints.http import run
 
     run(_configured(), Console(stderr=True))
@@ -167,11 +172,14 @@ def _configured() -> settings_module.Settings:
 
 
 def main() -> None:
-    """Run the command; an expected failure is one sentence and exit status 2."""
-    from dreamflow.entrypoints.failures import EXPECTED
-
+    """Run the command; an expected failure is one sentence and exit status 2, Ctrl-C is 130."""
     try:
-        app()
-    except EXPECTED as failure:
-        typer.echo(f"dreamflow: {failure}", err=True)
-        sys.exit(2)
+        from dreamflow.entrypoints.failures import EXPECTED
+
+        try:
+            app()
+        except EXPECTED as failure:
+            typer.echo(f"dreamflow: {failure}", err=True)
+            sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,5 +1,6 @@
 """`dreamflow demo`: emulator, app and worker in one process, with three families who do not exist."""
 
+import asyncio
 import socket
 import tempfile
 from collections.abc import Generator
@@ -11,7 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from dreamflow.bootstrap import House, Overrides, build
+from dreamflow.bootstrap import DATABASE, House, Overrides, build, open_database
 from dreamflow.entrypoints import show
 from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, subject_of, tonight
 from dreamflow.entrypoints.http import CannotServe
@@ -72,20 +73,32 @@ async def _demo(settings: Settings, options: DemoOptions, folder: Path, begins: 
             )
         )
         await stack.enter_async_context(serving(emulator.app, emulator_socket))
+        await _history(folder, begins)
         house = await stack.enter_async_context(
             build(
                 _demo_settings(settings, folder, url_of(emulator_socket)),
                 Overrides(clock=clock, issuers=(demo_issuer.config,), personas=DemoPersonas(demo_issuer)),
             )
         )
-        subjects = {demo.email: subject_of(demo.email) for demo in demo_families.FAMILIES}
-        await demo_families.live(house.database, begins - timedelta(minutes=5), subjects, seed=_SEED)
         await stack.enter_async_context(serving(house.app, app_socket))
-        await _show_tonight(house, console)
-        if not options.once:
+        console.print(f"[bold]Tonight is open at {url_of(app_socket)}[/]\n")
+        await _show_tonight(house, console, stop)
+        if not options.once and not stop.is_set():
             _say_where(console, app_socket, emulator_socket)
             await _worker(house).run(stop, poll_seconds=settings.worker.poll_seconds)
-            console.print("Good night.")
+        console.print("Good night.")
+
+
+async def _history(folder: Path, tonight: datetime) -> None:
+    """Live the families' weeks once, aside; the folder gets them whole or not at all."""
+    database = folder / DATABASE
+    if database.exists():
+        return
+    subjects = {demo.email: subject_of(demo.email) for demo in demo_families.FAMILIES}
+    with tempfile.TemporaryDirectory(prefix=".history-", dir=folder) as aside:
+        async with open_database(Path(aside)) as living:
+            await demo_families.live(living, tonight - timedelta(minutes=5), subjects, seed=_SEED)
+        (Path(aside) / DATABASE).replace(database)
 
 
 @contextmanager
@@ -105,13 +118,13 @@ def _worker(house: House) -> DeliveryService:
     return house.worker
 
 
-async def _show_tonight(house: House, console: Console) -> None:
-    await _worker(house).drain()  # eight weeks arrive first, so that tonight's plan finds them in Klaviyo
+async def _show_tonight(house: House, console: Console, stop: asyncio.Event) -> None:
+    await _worker(house).drain(stop)  # eight weeks arrive first, so that tonight's plan finds them in Klaviyo
     family = await _family(house, _TONIGHT)
     plan = await house.services.stories.tonight(family)
     show.plan(console, plan, house.services.stories.themes(family))
     show.story(console, await house.services.stories.tell(family, Request()))
-    await _worker(house).drain()
+    await _worker(house).drain(stop)
     show.books(console, await house.deliveries.books())
     assert house.received is not None  # noqa: S101 - the demo always has its emulator
     show.received(console, await house.received.recent(8))
@@ -131,6 +144,6 @@ def _demo_settings(settings: Settings, folder: Path, emulator_url: str) -> Setti
 
 
 def _say_where(console: Console, app: socket.socket, emulator: socket.socket) -> None:
-    console.print(f"\n[bold]Tonight is open at {url_of(app)}[/]  (Ctrl-C ends it)")
+    console.print(f"\n[bold]Read on at {url_of(app)}[/]  (Ctrl-C ends it)")
     console.print(f"The emulated Klaviyo listens on {url_of(emulator)}.")
     console.print("Every family, child and evening here is made up.")

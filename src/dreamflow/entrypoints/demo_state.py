@@ -13,6 +13,7 @@ from dreamflow.settings import Settings
 from dreamflow.simulation.demo_families import FAMILIES, ZONE
 
 STORY_TIME: Final = time(19, 10)
+_YEARS: Final = range(2001, 2100)
 OPERATOR_EMAIL: Final = "operator@dreamflow.example"
 
 
@@ -54,6 +55,8 @@ def tonight(at: str | None, now: datetime) -> datetime:
         moment = datetime.fromisoformat(at)
     except ValueError:
         raise UnreadableTime(f"Cannot read the time {at!r}. Give HH:MM or 2026-11-23T19:10.") from None
+    if moment.year not in _YEARS:
+        raise UnreadableTime(f"The demo knows the years {_YEARS.start} to {_YEARS.stop - 1}.")
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZONE)).astimezone(UTC)
 
 

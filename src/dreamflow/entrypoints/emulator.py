@@ -5,9 +5,9 @@ from pathlib import Path
 import typer
 
 from dreamflow.entrypoints.http import CannotServe
+from dreamflow.entrypoints.serving import bind
 from klaviyo_emulator import EmulatorConfig, StateError
 from klaviyo_emulator.__main__ import read_keys
-from klaviyo_emulator.server import bind
 from klaviyo_emulator.server import run as serve
 
 

@@ -1,7 +1,8 @@
 """`dreamflow serve`: the app, with delivery in the same process unless it is told otherwise."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from dreamflow.identity import DEMO_ISSUER
 from dreamflow.kit.turn import TurnTaken, turn
 from dreamflow.outbox import DeliveryService
 from dreamflow.settings import Settings
+
+_LAST_SEND_SECONDS = 5.0
 
 
 class CannotServe(Exception):
@@ -37,27 +40,41 @@ async def _serve(settings: Settings, console: Console) -> None:
         sock = stack.enter_context(bind(settings.http.host, settings.http.port))
         house = await stack.enter_async_context(build(settings))
         console.print(await klaviyo_line(house))
+        if house.worker is not None and settings.worker.embedded:
+            await stack.enter_async_context(
+                delivering(house.worker, house.worker_turn, stop, settings.worker.poll_seconds)
+            )
+        # Entered last, so that it closes first: nobody is let in while the rest stops.
         await stack.enter_async_context(serving(house.app, sock))
         console.print(f"Dream Flow is open at {url_of(sock)}")
-        if house.worker is not None and settings.worker.embedded:
-            await deliver(house.worker, house.worker_turn, stop, settings.worker.poll_seconds)
-        else:
-            await stop.wait()
+        await stop.wait()
 
 
-async def deliver(worker: DeliveryService, its_turn: Path, stop: asyncio.Event, poll_seconds: float) -> None:
-    """Deliver until told to stop, as the only worker on this database.
+@asynccontextmanager
+async def delivering(
+    worker: DeliveryService, its_turn: Path, stop: asyncio.Event, poll_seconds: float
+) -> AsyncGenerator[None]:
+    """Deliver while the block runs, as the only worker on this database; at its end the send under way may finish.
 
     Raises:
         CannotServe: another process delivers already.
     """
-    try:
-        with turn(its_turn):
-            await worker.run(stop, poll_seconds=poll_seconds)
-    except TurnTaken:
-        raise CannotServe(
-            "Another process delivers for this database already. Stop it, or set DREAMFLOW_WORKER__EMBEDDED=false here."
-        ) from None
+    with ExitStack() as held:
+        try:
+            held.enter_context(turn(its_turn))
+        except TurnTaken:
+            raise CannotServe(
+                "Another process delivers for this database already. Stop it, or set DREAMFLOW_WORKER__EMBEDDED=false."
+            ) from None
+        task = asyncio.create_task(worker.run(stop, poll_seconds=poll_seconds))
+        try:
+            yield
+        finally:
+            stop.set()
+            # What is cut off after this goes out again at the next start; its id makes the repeat harmless.
+            await asyncio.wait({task}, timeout=_LAST_SEND_SECONDS)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 async def klaviyo_line(house: House) -> str:

@@ -33,7 +33,10 @@ def bind(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise PortTaken(f"Cannot listen on {host}:{port} ({error.strerror}). Choose another with --port.") from error
+        raise PortTaken(
+            f"Cannot listen on {host}:{port} ({error.strerror}). "
+            "Choose another port: --port, or DREAMFLOW_HTTP__PORT for serve."
+        ) from error
     sock.listen(_BACKLOG)
     return sock
 

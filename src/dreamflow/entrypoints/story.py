@@ -7,6 +7,7 @@ import textwrap
 import typer
 
 from dreamflow.bootstrap import offline_writer
+from dreamflow.families.rules import OLDEST, YOUNGEST
 from dreamflow.kit.errors import FieldError, Invalid
 from dreamflow.stories import Brief, ChildId, Draft, Listener, ThemeId
 from dreamflow.stories.rules.evening import BANDS, band_of
@@ -41,6 +42,8 @@ def _listener(number: int, text: str) -> Listener:
     name, _, age = text.rpartition(":")
     if not name or not age.isdecimal():
         raise Invalid(FieldError("/child", "Give a child as NAME:AGE, e.g. Ada:5."))
+    if not YOUNGEST <= int(age) <= OLDEST:
+        raise Invalid(FieldError("/child", f"An age is {YOUNGEST} to {OLDEST} years."))
     return Listener(ChildId(f"child-{number}"), int(age), name)
 
 

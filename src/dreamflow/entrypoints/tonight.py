@@ -7,10 +7,11 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from dreamflow.bootstrap import Overrides, open_database, services
+from dreamflow.bootstrap import DATABASE, Overrides, open_database, services
 from dreamflow.entrypoints import show
 from dreamflow.entrypoints.demo_state import demo_dir, subject_of
 from dreamflow.entrypoints.demo_state import tonight as tonight_at
+from dreamflow.entrypoints.http import CannotServe
 from dreamflow.identity import DEMO_ISSUER, Account
 from dreamflow.kit.clock import ManualClock, SystemClock
 from dreamflow.settings import Settings
@@ -30,6 +31,8 @@ def run(settings: Settings, *, email: str, at: str | None, data: Path | None, as
 
 
 async def _plan(folder: Path, email: str, clock: ManualClock) -> tuple[Tonight, tuple[Theme, ...]]:
+    if not (folder / DATABASE).exists():
+        raise CannotServe("There is no demo here yet. Run `dreamflow demo` first, or name its folder with --data.")
     async with open_database(folder) as database:
         house = services(database, Overrides(clock=clock))
         family = await house.families.get(Account(DEMO_ISSUER, subject_of(email)))

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from dreamflow.bootstrap import build
-from dreamflow.entrypoints.http import CannotServe, deliver, klaviyo_line
+from dreamflow.entrypoints.http import CannotServe, delivering, klaviyo_line
 from dreamflow.entrypoints.serving import run as run_loop
 from dreamflow.entrypoints.serving import stop_on_signals
 from dreamflow.settings import Settings
@@ -21,4 +21,5 @@ async def _work(settings: Settings, console: Console) -> None:
     async with build(settings) as house:
         console.print(await klaviyo_line(house))
         if house.worker is not None:
-            await deliver(house.worker, house.worker_turn, stop, settings.worker.poll_seconds)
+            async with delivering(house.worker, house.worker_turn, stop, settings.worker.poll_seconds):
+                await stop.wait()

@@ -45,12 +45,12 @@ CONSENT_TEXTS: Final[Mapping[Purpose, ConsentText]] = {
     Purpose.SERVICE: ConsentText(
         "1",
         "Dream Flow keeps your account, and tells Klaviyo, our customer-data service in the US, your e-mail address, "
-        "language, region, plan and the month you joined. Nothing about your children.",
+        "language, region, plan, the month you joined and what you allow. Nothing about your children.",
     ),
     Purpose.PERSONAL_SUGGESTIONS: ConsentText(
         "1",
-        "Klaviyo may know which kinds of story your family hears and about how many, so that suggestions fit. "
-        "Never names, ages or bedtimes.",
+        "Klaviyo may know which kinds of story your family hears, in which hour and about how many, so that "
+        "suggestions fit. Never names, ages or wishes.",
     ),
     Purpose.WEEKLY_LETTER: ConsentText("1", "Send me a letter each week that says how bedtimes went."),
     Purpose.LETTER_IN_MAIL: ConsentText(

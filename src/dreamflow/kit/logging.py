@@ -8,11 +8,21 @@ import logging
 import sys
 import traceback
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
 import structlog
+from typing_extensions import override
 
-_QUIET: Final = ("uvicorn.error", "uvicorn.access", "asyncio", "aiohttp", "alembic")
+
+class _Wordless(logging.Handler):
+    """Libraries' own log records: who and where, without the words, which may quote what was typed."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        failure = where(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
+        structlog.get_logger().warning(
+            "library.log", logger=record.name, line=f"{record.filename}:{record.lineno}", **failure
+        )
 
 
 def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -29,8 +39,7 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) 
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Wordless()], force=True)
 
 
 def where(error: BaseException) -> dict[str, str | list[str]]:

@@ -14,6 +14,8 @@ BULK_LIMIT: Final = 1000
 
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 60.0
+LONGEST_ASKED_SECONDS: Final = 900.0
+"""A longer wait that is asked for is obeyed in parts: an absurd one must not stop delivery for good."""
 
 
 def next_batch(backlog: Sequence[DeliveryKind]) -> tuple[Lane, int]:
@@ -38,11 +40,11 @@ def wait_seconds(attempts: int, asked: float | None, jitter: float) -> float:
 
     Args:
         attempts: failed tries so far, at least 1.
-        asked: what the other side asked for, if it did; obeyed as a minimum.
+        asked: what the other side asked for, if it did; obeyed as a minimum, up to a quarter of an hour.
         jitter: drawn from [0, 1) by the caller (full jitter).
     """
     ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 30))
-    return max(asked or 0.0, ceiling * jitter)
+    return max(min(asked or 0.0, LONGEST_ASKED_SECONDS), ceiling * jitter)
 
 
 def leaving_time(moment: datetime) -> datetime:

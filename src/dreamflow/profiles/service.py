@@ -6,7 +6,7 @@ import structlog
 
 from dreamflow.identity import ParentId
 from dreamflow.kit.clock import Clock
-from dreamflow.kit.logging import where
+from dreamflow.kit.errors import Unavailable
 from dreamflow.profiles.model import ProfileView
 from dreamflow.profiles.ports import ProfileSource
 from dreamflow.profiles.rules import no_view, view_of
@@ -28,6 +28,10 @@ class ProfileService:
         self._clock = clock
         self._budget_seconds = budget_seconds
 
+    def unasked(self) -> ProfileView:
+        """The view of a family that does not want Klaviyo to be asked."""
+        return no_view("Klaviyo was not asked: personal suggestions are off", self._clock.now())
+
     async def view(self, parent: ParentId) -> ProfileView:
         """What Klaviyo says now, or a view that says why there is none."""
         if self._source is None:
@@ -37,7 +41,8 @@ class ProfileService:
             async with asyncio.timeout(self._budget_seconds):
                 properties = await self._source.properties(parent, within_seconds=self._budget_seconds)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Klaviyo, the story still comes
-            _log.warning("profiles.no_view", **where(error))
+            told = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
+            _log.warning("profiles.no_view", cause=type(told).__name__)
             return no_view("Klaviyo did not answer in time", self._clock.now())
         if properties is None:
             return no_view("Klaviyo does not know this family yet", self._clock.now())

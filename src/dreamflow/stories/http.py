@@ -138,7 +138,7 @@ def plan_body(plan: Plan) -> dict[str, ChosenBody]:
     }
 
 
-def story_body(story: Story, outcome: Outcome | None = None) -> StoryBody:
+def story_body(story: Story, outcome: Outcome | None) -> StoryBody:
     """A story as JSON."""
     return StoryBody(
         id=story.id,
@@ -159,13 +159,14 @@ def router(deps: StoryDeps) -> APIRouter:
     @routes.get("/tonight", operation_id="get_tonight", summary="Tonight's plan with its reasons")
     async def tonight(family: Annotated[Family, current]) -> TonightBody:
         plan = await deps.stories.tonight(family)
+        told = plan.story and story_body(plan.story, await deps.stories.outcome(family, plan.story))
         return TonightBody(
             evening=plan.evening,
             plan=plan_body(plan.plan),
             children=[listener.id for listener in plan.listeners],
             themes=[ThemeBody(id=t.id, category=t.category, title=t.title) for t in deps.stories.themes(family)],
             klaviyo=plan.view.note or "hints from Klaviyo were used where they are allowed",
-            story=None if plan.story is None else story_body(plan.story),
+            story=told,
         )
 
     @routes.post(
@@ -181,13 +182,16 @@ def router(deps: StoryDeps) -> APIRouter:
         if idempotency_key is not None:
             content = fingerprint(body.model_dump(mode="json"))
             key = RequestKey(f"{family.parent}/stories", idempotency_key, content, deps.clock.now())
-        return story_body(await deps.stories.tell(family, request, key))
+        story = await deps.stories.tell(family, request, key)
+        return story_body(story, await deps.stories.outcome(family, story))
 
     @routes.get("/stories", operation_id="list_stories", summary="The newest stories, newest first")
     async def stories(
         family: Annotated[Family, current], limit: Annotated[int, Query(ge=1, le=100)] = 20
     ) -> list[StoryBody]:
-        return [story_body(story) for story in await deps.stories.list(family, limit)]
+        told = await deps.stories.list(family, limit)
+        outcomes = await deps.stories.outcomes(family, told)
+        return [story_body(story, outcomes.get(story.id)) for story in told]
 
     @routes.get("/stories/{story_id}", operation_id="get_story", summary="One story, word for word as it was told")
     async def story(family: Annotated[Family, current], story_id: str) -> StoryBody:

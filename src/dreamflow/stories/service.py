@@ -201,9 +201,13 @@ class StoryService:
         """The newest stories, newest first."""
         return await self._store.list(family.parent, limit)
 
+    async def outcomes(self, family: Family, stories: Sequence[Story]) -> Mapping[StoryId, Outcome]:
+        """How these nights ended, where that is known."""
+        return await self._store.outcomes(family.parent, [story.id for story in stories])
+
     async def outcome(self, family: Family, story: Story) -> Outcome | None:
         """How that night ended, once it is known."""
-        return (await self._store.outcomes(family.parent, [story.id])).get(story.id)
+        return (await self.outcomes(family, [story])).get(story.id)
 
     async def end(self, family: Family, story_id: str, outcome: Outcome) -> Story:
         """Note how a night ended; the first word counts.
@@ -231,35 +235,40 @@ class StoryService:
         now = self._clock.now()
         evening = evening_of(now, family.zone)
         themes = self.themes(family)
-        errors = [*_minutes_errors(request.minutes), *_theme_errors(request.theme, themes)]
-        async with asyncio.TaskGroup() as group:
-            view = group.create_task(self._profiles.view(family.parent))
-            children = group.create_task(self._families.children(family))
-            consents = group.create_task(self._families.consents(family))
-            history = group.create_task(self._store.nights(family.parent, evening - _HISTORY))
-        errors += _listener_errors(request.children)
+        errors = [
+            *_minutes_errors(request.minutes),
+            *_theme_errors(request.theme, themes),
+            *_listener_errors(request.children),
+        ]
         if errors:
             raise Invalid(*errors)
-        present = _present(children.result(), request.children)
+        children, consents, history = await asyncio.gather(
+            self._families.children(family),
+            self._families.consents(family),
+            self._store.nights(family.parent, evening - _HISTORY),
+        )
+        present = _present(children, request.children)
         if not present:
             raise NobodyListens("A story needs somebody to listen. Add a child first.")
         listeners = tuple(Listener(child.id, child.age_on(evening), child.name) for child in present)
-        allowed = Purpose.PERSONAL_SUGGESTIONS in consents.result()
+        # Without this consent Klaviyo is not even asked: the question alone would tell of the evening.
+        allowed = Purpose.PERSONAL_SUGGESTIONS in consents
+        view = await self._profiles.view(family.parent) if allowed else self._profiles.unasked()
         known = Evening(
             local=now.astimezone(family.zone),
             date=evening,
             listeners=listeners,
-            history=history.result(),
-            favourites=_hints(view.result(), themes) if allowed else (),
+            history=history,
+            favourites=_hints(view, themes),
             wishes=_wishes(request, themes),
             themes=themes,
         )
-        return Tonight(evening, plan(known), listeners, view.result(), None), consents.result()
+        return Tonight(evening, plan(known), listeners, view, None), consents
 
     async def _changed_taste(self, family: Family, story: Story, outcome: Outcome) -> events.FamilyTaste | None:
         """The family's coarse taste, when this outcome changed it."""
         evening = evening_of(self._clock.now(), family.zone)
-        nights = await self._store.nights(family.parent, evening - taste.WINDOW)
+        before = await self._store.nights(family.parent, evening - taste.WINDOW, but=story.id)
         categories = {theme.id: theme.category for theme in self.themes(family)}
         ended = Night(
             evening=story.evening,
@@ -269,7 +278,6 @@ class StoryService:
             lead=story.plan.lead.value,
             outcome=outcome,
         )
-        before = [night for night in nights if night.begun != ended.begun]
         old, new = _taste(before, categories), _taste([*before, ended], categories)
         return None if old == new else new
 

@@ -24,7 +24,7 @@ SAFE_HEADERS: Final = {
         "default-src 'self'; style-src 'self'; script-src 'none'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none at all, browsers hide a form's origin from us too
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
@@ -112,7 +112,10 @@ def _pattern(scope: Scope) -> str:
     """The path with its parameters' names instead of their values."""
     if "endpoint" not in scope:
         return "unmatched"
-    pattern: str = scope["path"]
-    for name, value in scope.get("path_params", {}).items():
-        pattern = pattern.replace(str(value), f"{{{name}}}")
-    return pattern
+    segments = scope["path"].split("/")
+    # Parameters come last in our paths, so that each is looked for from the end.
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        if str(value) in segments:
+            at = len(segments) - 1 - segments[::-1].index(str(value))
+            segments[at] = f"{{{name}}}"
+    return "/".join(segments)

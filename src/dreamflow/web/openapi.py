@@ -7,10 +7,14 @@ from fastapi import FastAPI
 from dreamflow.web.problems import MEDIA_TYPE
 
 _ERRORS = {
+    "400": "The body is not JSON.",
     "401": "Nobody vouches for the caller.",
     "404": "There is no such thing, or it is somebody else's.",
     "409": "The present state forbids it.",
+    "413": "The body is larger than 64 kB.",
     "422": "A field is wrong; `errors` says which and why.",
+    "500": "Something went wrong here; it was noted under the instance id.",
+    "503": "A part we lean on is not there; nothing was stored, try again.",
 }
 
 _PROBLEM: dict[str, Any] = {

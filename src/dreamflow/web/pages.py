@@ -13,11 +13,11 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, Field
 
-from dreamflow.families import Family, FamilyService
+from dreamflow.families import CONSENT_TEXTS, Family, FamilyService, Purpose
 from dreamflow.identity import Caller, IdentityService, InvalidToken, Role
 from dreamflow.kit.clock import Clock
 from dreamflow.kit.errors import DreamFlowError, NotFound
-from dreamflow.kit.idempotency import RequestKey, fingerprint
+from dreamflow.kit.idempotency import KeyReused, RequestKey, fingerprint
 from dreamflow.kit.ids import Ids
 from dreamflow.outbox import DeliveryStore, MirrorUnavailable, Received
 from dreamflow.stories import NobodyListens, Outcome, Plan, StoryService
@@ -28,6 +28,7 @@ from dreamflow.web.sessions import LONGEST_SESSION, Sessions
 HERE: Final = Path(__file__).parent
 LENGTHS: Final = (4, 6, 8, 12)
 _RECEIVED_SHOWN: Final = 50
+_SERVICE_TEXT: Final = CONSENT_TEXTS[Purpose.SERVICE].text
 
 
 class Personas(Protocol):
@@ -84,6 +85,7 @@ def router(pages: "Pages") -> APIRouter:
 
 
 Text = Annotated[str, Form(max_length=200)]
+LongText = Annotated[str, Form(max_length=2000)]
 Proof = Annotated[str, Form(max_length=128)]
 
 
@@ -92,7 +94,7 @@ class TonightForm(BaseModel):
 
     csrf: str = Field(max_length=128)
     once: str = Field(max_length=64)
-    minutes: str = Field(default="", max_length=4)
+    minutes: str = Field(default="", max_length=20)
     theme: str = Field(default="", max_length=64)
     wishes: str = Field(default="", max_length=200)
     children: list[str] = Field(default=[], max_length=20)
@@ -129,7 +131,7 @@ class Pages:
         try:
             family = await self._deps.families.get(caller.account)
         except NotFound:
-            return self._show(request, "begin.html", email=caller.email)
+            return self._show(request, "begin.html", service_text=_SERVICE_TEXT)
         return await self._tonight(request, family, caller)
 
     async def sign_in(self, request: Request, csrf: Proof, token: Annotated[str, Form(max_length=8192)]) -> Response:
@@ -153,9 +155,7 @@ class Pages:
         """Begin a session as one of the demo's personas."""
         self._deps.sessions.check(request, csrf)
         token = self._deps.personas.token(persona) if self._deps.personas else None
-        return (
-            RedirectResponse("/", HTTPStatus.SEE_OTHER) if token is None else await self._begin_session(request, token)
-        )
+        return _home() if token is None else await self._begin_session(request, token)
 
     async def sign_out(self, request: Request, csrf: Proof) -> Response:
         """End the session."""
@@ -172,17 +172,20 @@ class Pages:
         try:
             await self._deps.families.create(caller, time_zone=time_zone.strip(), channel="page")
         except DreamFlowError as error:
-            return self._show(request, "begin.html", status=status_of(error), email=caller.email, trouble=error.message)
+            return self._show(
+                request, "begin.html", status=status_of(error), service_text=_SERVICE_TEXT, trouble=error.message
+            )
         return _home()
 
-    async def add_child(self, request: Request, csrf: Proof, name: Text, age: Text) -> Response:
-        """Add a child."""
+    async def add_child(self, request: Request, csrf: Proof, once: Text, name: LongText, age: Text) -> Response:
+        """Add a child; pressing twice adds it once."""
         caller = await self._posting(request, csrf)
         if caller is None:
             return _home()
         family = await self._deps.families.get(caller.account)
+        key = self._key(f"{family.parent}/child", once, [name, age])
         try:
-            await self._deps.families.add_child(family, name=name, age=int(age) if age.strip().isdecimal() else 0)
+            await self._deps.families.add_child(family, name=name, age=_whole(age), key=key)
         except DreamFlowError as error:
             return await self._tonight(request, family, caller, error=error)
         return _home()
@@ -204,12 +207,12 @@ class Pages:
         family = await self._deps.families.get(caller.account)
         wanted = StoryRequest(
             children=tuple(asked.children),
-            minutes=int(asked.minutes) if asked.minutes.isdecimal() else None,
+            minutes=_whole(asked.minutes) if asked.minutes else None,
             theme=asked.theme or None,
             wishes=asked.wishes,
         )
-        content = fingerprint(asked.model_dump(mode="json", exclude={"csrf", "once"}))
-        key = RequestKey(f"{family.parent}/tonight", asked.once, content, self._deps.clock.now())
+        wishes = asked.model_dump(mode="json", exclude={"csrf", "once"})
+        key = self._key(f"{family.parent}/tonight", asked.once, wishes)
         try:
             story = await self._deps.stories.tell(family, wanted, key)
         except DreamFlowError as error:
@@ -228,7 +231,6 @@ class Pages:
             "story.html",
             story=story,
             outcome=await self._deps.stories.outcome(family, story),
-            outcomes=tuple(Outcome),
             theme=self._deps.stories.theme_of(family, story.plan),
             reasons=_reasons(story.plan),
             simulated=family.simulated,
@@ -292,11 +294,17 @@ class Pages:
             lengths=LENGTHS,
             stories=await self._deps.stories.list(family, 7),
             consents=await self._deps.families.consents(family),
+            choices=[(purpose, text.text) for purpose, text in CONSENT_TEXTS.items() if purpose is not Purpose.SERVICE],
+            service_text=_SERVICE_TEXT,
             once=self._deps.ids.new(),
             simulated=family.simulated,
             is_operator=caller.role is Role.OPERATOR,
-            trouble="" if error is None else error.message,
+            trouble=_words(error),
         )
+
+    def _key(self, scope: str, once: str, content: object) -> RequestKey:
+        """The promise of a form that was shown once: a second press is the same press."""
+        return RequestKey(scope, once, fingerprint(content), self._deps.clock.now())
 
     async def _caller(self, request: Request) -> Caller | None:
         token = self._deps.sessions.token(request)
@@ -330,6 +338,21 @@ class Pages:
         }
         shown["signed_in"] = self._deps.sessions.token(request) is not None
         return self._templates.TemplateResponse(request, name, shown, status_code=status)
+
+
+def _whole(text: str) -> int:
+    """A number somebody typed; what is none becomes one that no rule accepts."""
+    try:
+        return int(text)
+    except ValueError:
+        return -1
+
+
+def _words(error: DreamFlowError | None) -> str:
+    """An error in a parent's words."""
+    if isinstance(error, KeyReused):
+        return "This page had been used before. Here it is afresh: press once more."
+    return "" if error is None else error.message
 
 
 def _home() -> Response:

@@ -11,6 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
@@ -46,7 +47,7 @@ class Sessions:
             max_age=max(0, int((caller.expires_at - now).total_seconds())),
             httponly=True,
             samesite="lax",
-            secure=not _on_loopback(request),
+            secure=request.url.scheme == "https" or not _on_loopback(request),
             path="/",
         )
 
@@ -64,9 +65,17 @@ class Sessions:
 
     def check(self, request: Request, proof: str) -> None:
         """Raise `ForgedForm` unless the proof belongs to this session and the post came from this site."""
-        same_site = request.headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
-        if not (same_site and hmac.compare_digest(proof.encode(), self.csrf(request).encode())):
+        if not (_from_here(request) and hmac.compare_digest(proof.encode(), self.csrf(request).encode())):
             raise ForgedForm("This page was open for too long, or the form came from elsewhere. Reload and try again.")
+
+
+def _from_here(request: Request) -> bool:
+    """Whether a browser says that our own page sent this; what is no browser says nothing."""
+    origin = request.headers.get("origin")
+    fetched_from = request.headers.get("sec-fetch-site", "same-origin")
+    return fetched_from in {"same-origin", "none"} and (
+        origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    )
 
 
 def _on_loopback(request: Request) -> bool:

@@ -7,11 +7,14 @@ savepoint, so one that raises undoes only itself.
 """
 
 import asyncio
+import os
 import queue
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +42,7 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path)
         self._write_engine = _engine(path, begin="BEGIN IMMEDIATE", connections=1)
         self._read_engine = _engine(path, begin="BEGIN", connections=_READERS)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -132,6 +135,26 @@ def _attempt(connection: Connection, fn: Callable[[Connection], Any]) -> tuple[A
         return None, _unavailable(error) if is_refusal else error
     savepoint.commit()
     return value, None
+
+
+def _create(path: Path) -> None:
+    """Make an empty database in WAL mode that only its owner may read: children's names will be in it.
+
+    It is made aside and linked into place: processes that start at once would refuse each other the switch to WAL.
+    An existing file is not opened here, because closing it would drop the locks that SQLite holds on it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        return
+    handle, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    os.close(handle)
+    try:
+        with closing(sqlite3.connect(aside)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with suppress(FileExistsError):
+            Path(path).hardlink_to(aside)
+    finally:
+        Path(aside).unlink()
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:

@@ -31,7 +31,7 @@ class Tally:
 
 def recent(history: Sequence[Night], evening: date) -> tuple[Night, ...]:
     """The nights of the last four weeks, newest first; what was told earlier this evening counts too."""
-    return tuple(night for night in history if evening - WINDOW <= night.evening <= evening)
+    return tuple(night for night in history if evening - WINDOW < night.evening <= evening)
 
 
 def tallies(nights: Sequence[Night]) -> Mapping[ThemeId, Tally]:
