@@ -4,70 +4,21 @@ The app runs in a process of its own; the emulated Klaviyo outlives it. What was
 nothing happens twice.
 """
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import jwt
 import pytest
-from pydantic import SecretStr
 
-from dreamflow.settings import IdentitySettings, IssuerSettings
+from dreamflow.settings import IdentitySettings
 from klaviyo_emulator.testing import RunningEmulator
 from night_klaviyo import events_at
+from night_process import ISSUER, app_process, settings_of, token
 from world import LONDON, World, world
 
-SECRET = "a-shared-secret-of-this-test-only-32-bytes"
-ISSUER = IssuerSettings(
-    issuer="https://issuer.example", audience="dreamflow", hs256_secret=SecretStr(SECRET), trust_email=True
-)
 KEY = {"Idempotency-Key": "the-first-night"}
 POINTS = ["stories.written", "stories.committed", "after the answer", "outbox.claimed", "outbox.sent"]
-
-
-def token() -> str:
-    now = datetime.now(UTC)
-    claims = {
-        "iss": ISSUER.issuer,
-        "aud": ISSUER.audience,
-        "sub": "parent-1",
-        "email": "parent@families.example",
-        "iat": now,
-        "exp": now + timedelta(hours=1),
-    }
-    return jwt.encode(claims, SECRET, algorithm="HS256")
-
-
-@contextmanager
-def app_process(state: Path, klaviyo_url: str, failpoint: str) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """`dreamflow serve` in its own process; it dies at the failpoint."""
-    settings = {
-        "DREAMFLOW_STATE_DIR": str(state),
-        "DREAMFLOW_KLAVIYO__API_KEY": "pk_test",
-        "DREAMFLOW_KLAVIYO__BASE_URL": klaviyo_url,
-        "DREAMFLOW_HTTP__PORT": "0",
-        "DREAMFLOW_IDENTITY__ISSUERS": f'[{{"issuer": "{ISSUER.issuer}", "audience": "{ISSUER.audience}", '
-        f'"hs256_secret": "{SECRET}", "trust_email": true}}]',
-        "DREAMFLOW_FAILPOINT": failpoint if failpoint in POINTS and " " not in failpoint else "",
-        # To die between answer and delivery, nothing may be delivered yet.
-        "DREAMFLOW_WORKER__EMBEDDED": "false" if " " in failpoint else "true",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dreamflow", "serve"], env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stderr is not None
-        yield process, next(line.split()[-1] for line in process.stderr if "Dream Flow is open at" in line)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 async def sign_up(here: World) -> None:
@@ -98,7 +49,9 @@ async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     async with world(state, klaviyo.url, identity=identity) as before:
         await sign_up(before)
 
-    with app_process(state, klaviyo.url, point) as (process, url):
+    # To die between answer and delivery, nothing may be delivered yet.
+    failing = {"DREAMFLOW_WORKER__EMBEDDED": "false"} if " " in point else {"DREAMFLOW_FAILPOINT": point}
+    with app_process(settings_of(state, klaviyo.url, **failing)) as (process, url):
         acknowledged = ask(url)
         if point == "after the answer":
             process.send_signal(signal.SIGKILL)
