@@ -118,13 +118,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_database(state_dir: Path) -> AsyncGenerator[Database]:
+async def open_database(state_dir: Path, *, durable: bool = True) -> AsyncGenerator[Database]:
     """The state's database, brought to this version's schema.
 
     Raises:
         SchemaTooNew: it was written by a newer version; it is left as it is.
     """
-    database = SqliteDatabase(state_dir / DATABASE)
+    database = SqliteDatabase(state_dir / DATABASE, durable=durable)
     try:
         await database.write(lambda connection: migrate(connection, MIGRATIONS))
         yield database

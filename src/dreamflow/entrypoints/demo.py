@@ -1,6 +1,7 @@
 """`dreamflow demo`: emulator, app and worker in one process, with three families who do not exist."""
 
 import asyncio
+import os
 import socket
 import tempfile
 from collections.abc import Generator
@@ -96,9 +97,12 @@ async def _history(folder: Path, tonight: datetime) -> None:
         return
     subjects = {demo.email: subject_of(demo.email) for demo in demo_families.FAMILIES}
     with tempfile.TemporaryDirectory(prefix=".history-", dir=folder) as aside:
-        async with open_database(Path(aside)) as living:
+        async with open_database(Path(aside), durable=False) as living:
             await demo_families.live(living, tonight - timedelta(minutes=5), subjects, seed=_SEED)
-        (Path(aside) / DATABASE).replace(database)
+        lived = Path(aside) / DATABASE
+        with lived.open("rb") as file:
+            os.fsync(file.fileno())  # once for all that was not waited for
+        lived.replace(database)
 
 
 @contextmanager

@@ -39,12 +39,16 @@ class SqliteDatabase(Database):
     """One SQLite file in WAL mode.
 
     Several processes may open the same file; each has its own writer thread and they take turns.
+
+    Args:
+        path: the file; made when it is missing, readable by its owner only.
+        durable: whether a write waits for the disk; only a file that is thrown away after a crash can do without.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         _create(path)
-        self._write_engine = _engine(path, begin="BEGIN IMMEDIATE", connections=1)
-        self._read_engine = _engine(path, begin="BEGIN", connections=_READERS)
+        self._write_engine = _engine(path, begin="BEGIN IMMEDIATE", connections=1, durable=durable)
+        self._read_engine = _engine(path, begin="BEGIN", connections=_READERS, durable=durable)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="dreamflow-read")
         self._writer = threading.Thread(target=self._write_loop, name="dreamflow-write", daemon=True)
@@ -163,11 +167,11 @@ def _unavailable(error: Exception) -> DatabaseUnavailable:
     return unavailable
 
 
-def _engine(path: Path, *, begin: str, connections: int) -> Engine:
+def _engine(path: Path, *, begin: str, connections: int, durable: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
