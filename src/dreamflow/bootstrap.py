@@ -98,7 +98,6 @@ class House:
     app: FastAPI
     database: Database
     services: Services
-    identity: IdentityService
     deliveries: SqlDeliveries
     worker: DeliveryService | None
     worker_turn: Path
@@ -232,7 +231,6 @@ async def build(settings: Settings, overrides: Overrides | None = None) -> Async
             app=app,
             database=database,
             services=uses,
-            identity=identity,
             deliveries=deliveries,
             worker=worker,
             worker_turn=settings.state_dir / "worker.turn",
