@@ -2,10 +2,12 @@
 
 import enum
 import random
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
+from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
@@ -23,14 +25,16 @@ from aioklaviyo.errors import (
     invalid_request,
     refusal,
 )
-from aioklaviyo.jsonapi import Json, MalformedDocumentError, QueryValue, Resource
-from aioklaviyo.retry import Fault, RetryPolicy, Stop, decide, describe, retry_after_seconds
+from aioklaviyo.jsonapi import Json, MalformedDocumentError, Resource
+from aioklaviyo.retry import Fault, RetryPolicy, Stop, decide, retry_after_seconds
 from aioklaviyo.transport import Answer, Failure, Transport
 
 T = TypeVar("T")
+QueryValue: TypeAlias = str | int | Sequence[str] | None
 
 _REQUEST_ID_HEADERS = ("x-klaviyo-req-id", "x-request-id", "cf-ray")
 _REQUEST_ID_CHARACTERS = 100
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 class Need(enum.Enum):
@@ -87,21 +91,47 @@ class Reply:
 
 def read(path: str, parameters: Mapping[str, QueryValue], *, identifier: str | None = None) -> Call:
     """A GET. ``identifier`` becomes the last segment of the path."""
-    return Call("GET", with_id("GET", path, identifier), jsonapi.query_string(parameters), is_repeatable=True)
+    path = with_id("GET", path, identifier)
+    return Call("GET", path, query_string("GET", path, parameters), is_repeatable=True)
 
 
 def with_id(method: str, path: str, identifier: str | None) -> str:
-    """The path of one resource.
+    """The path of one resource; its id is one segment, whatever it holds.
 
     Raises:
         InvalidRequest: The id cannot be a segment of a path.
     """
     if identifier is None:
         return path
-    try:
-        return f"{path}/{jsonapi.path_segment(identifier)}"
-    except ValueError as error:
-        raise invalid_request(str(error), method=method, path=path, parameter="id") from None
+    if identifier in {"", ".", ".."}:
+        raise invalid_request("an id must not be empty or made of dots", method=method, path=path, parameter="id")
+    _require_unicode(identifier, method=method, path=path, parameter="id")
+    return f"{path}/{quote(identifier, safe='')}"
+
+
+def query_string(method: str, path: str, parameters: Mapping[str, QueryValue]) -> str:
+    """Percent-encoded parameters in the order given; None and empty lists are left out, lists are joined by commas.
+
+    Empty text is sent like any other: to JSON:API, ``include=`` is not the same as no ``include``.
+
+    Raises:
+        InvalidRequest: A parameter is not valid Unicode.
+    """
+    pairs: list[tuple[str, str]] = []
+    for name, value in parameters.items():
+        if isinstance(value, (str, int)):
+            pairs.append((name, str(value)))
+        elif value:
+            pairs.append((name, ",".join(value)))
+    for name, text in pairs:
+        _require_unicode(name + text, method=method, path=path, parameter=name)
+    return urlencode(pairs, quote_via=quote, safe="")
+
+
+def _require_unicode(text: str, *, method: str, path: str, parameter: str) -> None:
+    # Half of a surrogate pair has no encoding; looking for it raises nothing that would carry the text along.
+    if _HALF_CHARACTER.search(text):
+        raise invalid_request("text must be valid Unicode", method=method, path=path, parameter=parameter)
 
 
 def encoded(method: str, path: str, document: Json) -> bytes:
@@ -234,7 +264,7 @@ def _failure(
     remaining_seconds: float,
     asked_seconds: float | None,
 ) -> KlaviyoError:
-    happened = f"{describe(fault)}{reason}; {stop.value}"
+    happened = f"{fault.value}{reason}; {stop.value}"
     if fault.is_ambiguous and not call.is_repeatable:
         return OutcomeUnknown(f"It may have been done: {happened}", record)
     if fault is Fault.THROTTLED:

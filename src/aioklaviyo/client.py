@@ -11,9 +11,8 @@ from typing import Any, Literal, Self
 import aiohttp
 from typing_extensions import override
 
-from aioklaviyo.calls import Call, Caller, Need, encoded
+from aioklaviyo.calls import Call, Caller, Need, QueryValue, encoded, query_string
 from aioklaviyo.errors import invalid_request
-from aioklaviyo.jsonapi import QueryValue, query_string
 from aioklaviyo.resources.accounts import Accounts
 from aioklaviyo.resources.events import Events
 from aioklaviyo.resources.metrics import Metrics
@@ -141,7 +140,7 @@ class Klaviyo:
         path: str,
         *,
         params: Mapping[str, QueryValue] | None = None,
-        json: Any = None,  # noqa: ANN401 - whatever JSON can write
+        json: dict[str, Any] | None = None,
         is_repeatable: bool | None = None,
         deadline_seconds: float | None = None,
     ) -> RawResponse:
@@ -150,8 +149,8 @@ class Klaviyo:
         Args:
             method: HTTP method.
             path: Below the base URL, beginning with a slash, without a query; ids in it percent-encoded.
-            params: The query; lists are joined by commas, None is left out.
-            json: The body; None sends none.
+            params: The query; lists are joined by commas, None and empty lists are left out.
+            json: The body, an object; None sends none.
             is_repeatable: Whether doing it twice is doing it once; None means what HTTP says of the method.
             deadline_seconds: For the whole call, waits included; None means the client's.
 
@@ -169,7 +168,7 @@ class Klaviyo:
         call = Call(
             method,
             path,
-            query_string(params or {}),
+            query_string(method, path, params or {}),
             None if json is None else encoded(method, path, json),
             is_repeatable=method in _REPEATABLE_METHODS if is_repeatable is None else is_repeatable,
             need=Need.OPTIONAL,

@@ -4,7 +4,7 @@
 
     KlaviyoError
     ├── RateLimited           wait retry_after_seconds, then repeat            (429: not processed)
-    ├── ServerUnavailable     repeat later                                     (5xx after every attempt)
+    ├── ServerUnavailable     repeat later                                     (5xx or 408 at the last attempt)
     ├── ConnectionFailed      repeat later; the network is in the way
     ├── DeadlineExceeded      repeat later, or allow more time
     ├── OutcomeUnknown        look before repeating: it may have been done
@@ -124,7 +124,7 @@ class KlaviyoError(Exception):
 
 
 class RateLimited(KlaviyoError):
-    """Klaviyo throttled the call and the deadline leaves no room to wait. It was not processed."""
+    """Klaviyo throttled the call, and no attempt or no time to wait is left. It was not processed."""
 
     may_repeat: ClassVar[bool] = True
 
@@ -135,13 +135,13 @@ class RateLimited(KlaviyoError):
 
 
 class ServerUnavailable(KlaviyoError):
-    """Klaviyo answered 5xx to every attempt. The call was one that may be repeated."""
+    """Klaviyo answered 5xx or 408 to the last attempt. The call was one that may be repeated."""
 
     may_repeat: ClassVar[bool] = True
 
 
 class ConnectionFailed(KlaviyoError):
-    """No connection, or it broke each time. Either nothing was sent, or the call may be repeated."""
+    """No connection, or it broke at the last attempt. Either nothing was sent, or the call may be repeated."""
 
     may_repeat: ClassVar[bool] = True
 

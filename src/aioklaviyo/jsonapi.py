@@ -1,18 +1,17 @@
-"""JSON:API documents and query strings as plain values. Nothing here knows Klaviyo's resources or HTTP."""
+"""JSON:API documents as plain values. Nothing here knows Klaviyo's resources or HTTP."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic_core import from_json
 
 from aioklaviyo.errors import ErrorDetail
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-QueryValue: TypeAlias = str | int | Sequence[str] | None
 
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
@@ -130,29 +129,6 @@ def error_details(document: Json) -> tuple[ErrorDetail, ...]:
     if not isinstance(entries, list):
         return ()
     return tuple(_error_detail(entry) for entry in entries if isinstance(entry, dict))
-
-
-def query_string(parameters: Mapping[str, QueryValue]) -> str:
-    """Percent-encoded parameters in the order given; None and empty lists are left out, lists are joined by commas."""
-    pairs: list[str] = []
-    for name, value in parameters.items():
-        if value is None:
-            continue
-        text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ",".join(value)
-        if text:
-            pairs.append(f"{quote(name, safe='')}={quote(text, safe='')}")
-    return "&".join(pairs)
-
-
-def path_segment(identifier: str) -> str:
-    """An id as one segment of a path, whatever it holds.
-
-    Raises:
-        ValueError: No encoding makes it a segment.
-    """
-    if identifier in {"", ".", ".."}:
-        raise ValueError("an id must not be empty or made of dots")
-    return quote(identifier, safe="")
 
 
 def _root(document: Json) -> dict[str, Json]:

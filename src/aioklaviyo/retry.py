@@ -5,7 +5,7 @@
     fault          what happened                                 processed?   repeated
     THROTTLED      429                                           no           always, no sooner than Retry-After
     NOT_SENT       refused, unresolved, no connection in time    no           always
-    UNAVAILABLE    5xx                                           unknown      only a repeatable call
+    UNAVAILABLE    5xx, 408                                      unknown      only a repeatable call
     LOST           reset, truncated                              unknown      only a repeatable call
     SILENT         no answer in time                             unknown      only a repeatable call
     UNREADABLE     2xx whose body is not JSON                    unknown      only a repeatable call
@@ -22,14 +22,14 @@ from email.utils import parsedate_to_datetime
 class Fault(enum.Enum):
     """Why an attempt did not give an answer to return or to raise."""
 
-    THROTTLED = "throttled"
-    NOT_SENT = "not sent"
-    UNAVAILABLE = "unavailable"
-    LOST = "lost"
-    SILENT = "silent"
-    UNREADABLE = "unreadable"
-    OVERSIZED = "oversized"
-    UNTRUSTED = "untrusted"
+    THROTTLED = "Klaviyo throttled the request"
+    NOT_SENT = "No connection to Klaviyo"
+    UNAVAILABLE = "Klaviyo is unavailable"
+    LOST = "The connection to Klaviyo broke before a whole answer came"
+    SILENT = "Klaviyo did not answer in time"
+    UNREADABLE = "Klaviyo answered with a body that is not JSON"
+    OVERSIZED = "Klaviyo answered with more bytes than max_response_bytes allows"
+    UNTRUSTED = "The server's certificate is not trusted"
 
     @property
     def is_ambiguous(self) -> bool:
@@ -143,20 +143,3 @@ def _http_date_seconds(text: str) -> float | None:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def describe(fault: Fault) -> str:
-    """What happened, in words for an error's first sentence."""
-    return _DESCRIPTIONS[fault]
-
-
-_DESCRIPTIONS: Mapping[Fault, str] = {
-    Fault.THROTTLED: "Klaviyo throttled the request",
-    Fault.NOT_SENT: "No connection to Klaviyo",
-    Fault.UNAVAILABLE: "Klaviyo is unavailable",
-    Fault.LOST: "The connection to Klaviyo broke before a whole answer came",
-    Fault.SILENT: "Klaviyo did not answer in time",
-    Fault.UNREADABLE: "Klaviyo answered with a body that is not JSON",
-    Fault.OVERSIZED: "Klaviyo answered with more bytes than max_response_bytes allows",
-    Fault.UNTRUSTED: "The server's certificate is not trusted",
-}

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -12,7 +13,9 @@ from aioklaviyo import (
     Conflict,
     ConnectionFailed,
     ErrorDetail,
+    Filter,
     InvalidRequest,
+    Klaviyo,
     KlaviyoError,
     NewEvent,
     OutcomeUnknown,
@@ -153,6 +156,38 @@ async def test_what_cannot_be_sent_is_refused_here_and_names_the_place(serve: Se
         assert caught.value.errors[0].pointer or caught.value.errors[0].parameter
         assert isinstance(caught.value, ValueError)
         assert str(caught.value).startswith("Not sent: ")
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("place", "call"),
+    [
+        ("id", lambda c, cut: c.profiles.get(cut)),
+        ("id", lambda c, cut: c.profiles.update(cut, ANN)),
+        ("fields[account]", lambda c, cut: c.accounts.get(fields=("timezone", cut))),
+        ("fields[metric]", lambda c, cut: c.metrics.get("SkDfHe", fields=(cut,))),
+        ("page[cursor]", lambda c, cut: anext(c.profiles.list(cursor=cut))),
+        ("filter", lambda c, cut: anext(c.metrics.list(filter=Filter(cut)))),
+        ("sort", lambda c, cut: anext(c.events.list(sort=cut))),
+        ("additional-fields[profile]", lambda c, cut: c.profiles.create(ANN, additional_fields=(cut,))),
+        ("additional-fields[profile]", lambda c, cut: c.profiles.update("01M1", ANN, additional_fields=(cut,))),
+        ("additional-fields[profile]", lambda c, cut: c.profiles.upsert(ANN, additional_fields=(cut,))),
+        ("page[size]", lambda c, cut: c.request("GET", "/api/lists", params={"page[size]": cut})),
+        ("private \ud800", lambda c, cut: c.request("GET", "/api/lists", params={cut: 1})),
+    ],
+)
+async def test_half_a_character_is_refused_and_its_place_is_named(
+    serve: Serve, connect: Connect, place: str, call: Callable[[Klaviyo, str], Awaitable[object]]
+) -> None:
+    server = await serve(Reply(200))
+    client = await connect(server.url)
+    with pytest.raises(InvalidRequest, match="valid Unicode") as caught:
+        await call(client, "private \ud800")
+    assert [error.parameter for error in caught.value.errors] == [place]
+    assert "private" not in str(caught.value)
+    # A UnicodeEncodeError would carry the whole text along.
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
     assert server.received == []
 
 

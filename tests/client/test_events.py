@@ -201,9 +201,14 @@ async def test_one_event_by_its_id(serve: Serve, connect: Connect) -> None:
         {"propertys": {}},
     ],
 )
-def test_an_event_that_klaviyo_would_refuse_cannot_be_made(wrong: dict[str, object]) -> None:
+def test_an_event_with_a_mistake_that_shows_cannot_be_made(wrong: dict[str, object]) -> None:
     good: dict[str, object] = {"metric": "M", "profile": {"email": "ann@example.org"}}
     NewEvent.model_validate(good)
     with pytest.raises(ValidationError) as caught:
         NewEvent.model_validate(good | wrong)
     assert "ann@example.org" not in str(caught.value)
+
+
+def test_what_only_klaviyo_can_judge_and_the_longest_names_are_let_through() -> None:
+    made = NewEvent(metric="m" * 127, profile=ProfileRef(email="no address"), unique_id="u" * 255)
+    assert made.profile.email == "no address"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioklaviyo.retry import Fault, RetryPolicy, Stop, Wait, decide, describe, retry_after_seconds
+from aioklaviyo.retry import Fault, RetryPolicy, Stop, Wait, decide, retry_after_seconds
 from client.client_examples import examples
 
 NOW = 1_793_000_000.0
@@ -116,8 +116,3 @@ def test_retry_after_as_a_date_counts_from_the_local_clock_without_a_date_header
 def test_retry_after_never_breaks(text: str) -> None:
     seconds = retry_after_seconds({"Retry-After": text, "Date": text}, wall_clock_seconds=NOW)
     assert seconds is None or 0 <= seconds <= 1e12
-
-
-@pytest.mark.parametrize("fault", Fault)
-def test_every_fault_has_words(fault: Fault) -> None:
-    assert describe(fault)

@@ -31,19 +31,14 @@ def encoded_batch(events: Sequence[NewEvent]) -> bytes:
     if len(events) > MAX_BATCH_EVENTS:
         raise _too_large(f"{len(events)} events in one batch, of {MAX_BATCH_EVENTS} allowed")
     _refuse_duplicates(events)
-    groups: dict[str, dict[str, Json]] = {}
-    grouped: dict[str, list[Json]] = {}
+    groups: dict[str, tuple[dict[str, Json], list[Json]]] = {}
     for event in events:
         profile = event.profile.wire()
-        key = json.dumps(profile, sort_keys=True)
-        groups.setdefault(key, profile)
-        grouped.setdefault(key, []).append({"type": "event", "attributes": event.wire_attributes()})
+        _, grouped = groups.setdefault(json.dumps(profile, sort_keys=True), (profile, []))
+        grouped.append({"type": "event", "attributes": event.wire_attributes()})
     entries: list[Json] = [
-        {
-            "type": "event-bulk-create",
-            "attributes": {"profile": {"data": groups[key]}, "events": {"data": grouped[key]}},
-        }
-        for key in groups
+        {"type": "event-bulk-create", "attributes": {"profile": {"data": profile}, "events": {"data": grouped}}}
+        for profile, grouped in groups.values()
     ]
     document: Json = {
         "data": {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": entries}}}

@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 
 from aioklaviyo.calls import Call, Caller, Need, encoded, read
 from aioklaviyo.filters import Filter
-from aioklaviyo.jsonapi import QueryValue
 from aioklaviyo.models.event import Event, NewEvent, event_from
 from aioklaviyo.pagination import Listing
 from aioklaviyo.resources.event_batch import BATCH_PATH, encoded_batch
@@ -125,16 +124,14 @@ class Events:
             self._caller,
             _PATH,
             event_from,
+            parameters=_shape(include, fields),
+            where=filter,
+            sort=sort,
+            page_size=page_size,
             cursor=cursor,
             deadline_seconds=deadline_seconds,
-            parameters={
-                **_shape(include, fields),
-                "filter": None if filter is None else filter.expression,
-                "page[size]": page_size,
-                "sort": sort,
-            },
         )
 
 
-def _shape(include: Sequence[str], fields: Sequence[str]) -> dict[str, QueryValue]:
+def _shape(include: Sequence[str], fields: Sequence[str]) -> dict[str, Sequence[str]]:
     return {"fields[event]": fields, "include": include}

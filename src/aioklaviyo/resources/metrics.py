@@ -55,7 +55,8 @@ class Metrics:
             self._caller,
             _PATH,
             metric_from,
+            parameters={"fields[metric]": fields},
+            where=filter,
             cursor=cursor,
             deadline_seconds=deadline_seconds,
-            parameters={"fields[metric]": fields, "filter": None if filter is None else filter.expression},
         )

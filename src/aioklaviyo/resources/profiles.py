@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Literal, TypeAlias
 
-from aioklaviyo.calls import Call, Caller, encoded, read, with_id
+from aioklaviyo.calls import Call, Caller, encoded, query_string, read, with_id
 from aioklaviyo.errors import invalid_request
 from aioklaviyo.filters import Filter
-from aioklaviyo.jsonapi import Json, query_string
+from aioklaviyo.jsonapi import Json
 from aioklaviyo.models.profile import Profile, ProfileAttributes, ProfilePatch, Upserted, profile_from
 from aioklaviyo.pagination import Listing
 from aioklaviyo.resources.listing import listing
@@ -92,14 +92,12 @@ class Profiles:
             self._caller,
             _PATH,
             profile_from,
+            parameters=_shape(additional_fields, fields),
+            where=filter,
+            sort=sort,
+            page_size=page_size,
             cursor=cursor,
             deadline_seconds=deadline_seconds,
-            parameters={
-                **_shape(additional_fields, fields),
-                "filter": None if filter is None else filter.expression,
-                "page[size]": page_size,
-                "sort": sort,
-            },
         )
 
     async def create(
@@ -125,7 +123,7 @@ class Profiles:
         call = Call(
             "POST",
             _PATH,
-            query_string(_shape(additional_fields, ())),
+            query_string("POST", _PATH, _shape(additional_fields, ())),
             encoded("POST", _PATH, {"data": _resource_object(attributes, None, None)}),
         )
         return (await self._caller.send(call, deadline_seconds)).one(profile_from)
@@ -158,7 +156,7 @@ class Profiles:
         call = Call(
             "PATCH",
             path,
-            query_string(_shape(additional_fields, ())),
+            query_string("PATCH", path, _shape(additional_fields, ())),
             encoded("PATCH", path, {"data": resource}),
             is_repeatable=patch is None or patch.is_repeatable,
         )
@@ -190,7 +188,7 @@ class Profiles:
         call = Call(
             "POST",
             _IMPORT_PATH,
-            query_string(_shape(additional_fields, ())),
+            query_string("POST", _IMPORT_PATH, _shape(additional_fields, ())),
             encoded("POST", _IMPORT_PATH, {"data": _resource_object(attributes, profile_id, patch)}),
             is_repeatable=patch is None or patch.is_repeatable,
         )
