@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.config import EmulatorConfig
+from klaviyo_emulator.config import DEFAULT_PORT, EmulatorConfig
+from klaviyo_emulator.credentials import read_keys
 from klaviyo_emulator.server import bind, run
 from klaviyo_emulator.state.database import MEMORY
 from klaviyo_emulator.state.schema import StateError
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAXIMUM_PORT = 65_535
-_EPILOG = """\
+_EPILOG = f"""\
 Point the official Python SDK at it:
 
-  KlaviyoAPI("pk_anything", test_host="http://127.0.0.1:8765")
+  KlaviyoAPI("pk_anything", test_host="http://127.0.0.1:{DEFAULT_PORT}")
 
 Every private key that begins with pk_ and every bearer token is accepted, unless --keys names them.
 The file of --keys has one key or token on each line. Scopes may follow it, such as:
@@ -37,12 +38,14 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument("--port", type=_port, default=8765, metavar="N", help="port; 0 takes a free one (8765)")
+    result.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port; 0 takes a free one ({DEFAULT_PORT})"
+    )
     result.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (127.0.0.1)")
     result.add_argument("--data", default=MEMORY, metavar="FILE", help="keep the state in this file (in memory)")
     result.add_argument("--limits", choices=("on", "off"), default="on", help="whether rate limits are kept (on)")
     result.add_argument(
-        "--latency-ms", type=_milliseconds, default=0, metavar="N", help="delay of every answer in milliseconds (0)"
+        "--latency-ms", type=int, default=0, metavar="N", help="delay of every answer in milliseconds (0)"
     )
     result.add_argument("--keys", type=Path, metavar="FILE", help="accept only the keys and tokens in this file")
     return result
@@ -52,25 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; answers its exit status."""
     given = parser().parse_args(arguments)
     try:
-        granted = None if given.keys is None else read_keys(given.keys.read_text(encoding="utf-8"))
         config = EmulatorConfig(
             database=given.data,
             limits=given.limits == "on",
-            keys=None if granted is None else frozenset(granted),
-            scopes={key: scopes for key, scopes in (granted or {}).items() if scopes},
+            keys=read_keys(given.keys) if given.keys else None,
             latency_ms=given.latency_ms,
         )
+    except ValueError as error:
+        return _refuse(error)
+    try:
         run(config, bind(given.host, given.port), _announce)
-    except (OSError, StateError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"klaviyo_emulator: {error}\n")
-        return 1
+    except (OSError, StateError) as error:
+        return _refuse(error)
     return 0
 
 
-def read_keys(text: str) -> dict[str, frozenset[str]]:
-    """Keys and their scopes, one key on a line; `#` begins a comment. No scopes means all."""
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
-    return {words[0]: frozenset(words[1:]) for words in lines if words}
+def _refuse(error: Exception) -> int:
+    sys.stderr.write(f"klaviyo_emulator: {error}\n")
+    return 1
 
 
 def _announce(url: str) -> None:
@@ -79,16 +81,12 @@ def _announce(url: str) -> None:
 
 
 def _port(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
     if not 0 <= number <= _MAXIMUM_PORT:
-        raise ValueError(text)
-    return number
-
-
-def _milliseconds(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"a number from 0 to {_MAXIMUM_PORT} is needed, not {text!r}")
     return number
 
 

@@ -104,7 +104,8 @@ class Api:
         context = self._context
         headers = {bytes(name): bytes(value) for name, value in reversed(scope["headers"])}
         raw_path = bytes(scope.get("raw_path") or scope["path"].encode())
-        is_server_path = raw_path.startswith(b"/api")
+        # Decoded, as the mounts compare it: an escaped letter must not lead past the credentials.
+        is_server_path = scope["path"].startswith("/api/")
         caller = authenticate(headers.get(b"authorization"), context.config) if is_server_path else None
         match = self._router.match(scope["method"], raw_path)
         operation = match.operation

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from klaviyo_emulator.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+DEFAULT_PORT = 8765
+"""Where a command listens unless it is told otherwise."""
 
 BulkDuplicates = Literal["request", "history"]
 
@@ -21,10 +24,11 @@ class EmulatorConfig:
     """A file path, or `:memory:` for a state that ends with the process."""
     limits: bool = True
     """Whether rate windows are kept. Without them no `RateLimit-*` header is sent."""
-    keys: frozenset[str] | None = None
-    """Accepted private keys and bearer tokens; None accepts every key that begins with `pk_` and every token."""
-    scopes: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
-    """Scopes per key or token; one that is not listed here holds all scopes."""
+    keys: Mapping[str, frozenset[str]] | None = None
+    """Accepted private keys and bearer tokens with their scopes; an empty set stands for all scopes.
+
+    None accepts every key that begins with `pk_` and every token, with all scopes.
+    """
     latency_ms: int = 0
     """Milliseconds every request waits before it is handled."""
     public_base: str = "https://a.klaviyo.com"

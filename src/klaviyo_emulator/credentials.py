@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 from klaviyo_emulator.errors import authentication_failed, not_authenticated, permission_denied
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from klaviyo_emulator.config import EmulatorConfig
     from klaviyo_emulator.operations import Operation
 
 _PRIVATE_KEY_PREFIX = "pk_"
+
+
+class KeysError(ValueError):
+    """A file of keys cannot be read. The message names the file and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,21 @@ class Caller:
 
     credential: str
     bucket: str
+
+
+def read_keys(path: Path) -> dict[str, frozenset[str]]:
+    """Keys and tokens with their scopes, one on each line of a file; `#` begins a comment. No scopes means all.
+
+    Raises KeysError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KeysError(f"cannot read the keys in {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeysError(f"cannot read the keys in {path}: it is not UTF-8 text") from None
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return {words[0]: frozenset(words[1:]) for words in lines if words}
 
 
 def authenticate(header: bytes | None, config: EmulatorConfig) -> Caller:
@@ -44,8 +65,8 @@ def authenticate(header: bytes | None, config: EmulatorConfig) -> Caller:
 
 def authorize(caller: Caller, operation: Operation, config: EmulatorConfig) -> None:
     """Raises a 403 refusal when the credential lacks a scope of the operation."""
-    granted = config.scopes.get(caller.credential)
-    if granted is None:
+    granted = (config.keys or {}).get(caller.credential)
+    if not granted:
         return
     missing = sorted(operation.scopes - granted)
     if missing:

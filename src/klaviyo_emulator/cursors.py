@@ -10,8 +10,12 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 from urllib.parse import parse_qsl, urlsplit
+
+from klaviyo_emulator.ids import event_id, event_sequence
+
+_MAXIMUM_INTEGER = 1 << 62
 
 
 class CursorError(ValueError):
@@ -20,19 +24,19 @@ class CursorError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page begins: after (`forward`) or before the item with this sort key and id."""
+    """Where a page begins: after (`forward`) or before the row with this sort key and tie breaker."""
 
     key: str | int
-    id: str
+    tie: str | int
     forward: bool = True
 
 
-def encode_event(position: Position) -> str:
-    """The cursor of an events page."""
-    return _encode(json.dumps([position.key, position.id, position.forward]))
+def encode_event(time: int, sequence: int, event_key: int, *, forward: bool) -> str:
+    """The cursor of the events after (`forward`) or before this one, which it names by its public id."""
+    return _encode(json.dumps([time, event_id(sequence, event_key), forward]))
 
 
-def decode_event(text: str) -> Position:
+def decode_event(text: str, event_key: int) -> Position:
     """Read an events cursor. Raises CursorError."""
     try:
         parts: Any = json.loads(_decode(text))
@@ -41,17 +45,20 @@ def decode_event(text: str) -> Position:
     if not isinstance(parts, list):
         raise CursorError
     match cast("list[Any]", parts):
-        case [int() as key, str() as last, bool() as forward] if not isinstance(key, bool) and abs(key) < 1 << 62:
-            return Position(key, last, forward)
+        case [int() as time, str() as public_id, bool() as forward] if _is_sort_key(time):
+            sequence = event_sequence(public_id, event_key)
         case _:
             raise CursorError
+    if sequence is None or sequence >= 1 << 63:
+        raise CursorError
+    return Position(time, sequence, forward)
 
 
-def encode_keyed(field: str, position: Position) -> str:
-    """The cursor of a listing sorted by `field`."""
-    direction = "next" if position.forward else "prev"
-    middle = "" if field == "id" else f"{json.dumps(position.key)}::"
-    return _encode(f"{direction}::{field}::{middle}{position.id}")
+def encode_keyed(field: str, key: str | int, resource_id: str, *, forward: bool) -> str:
+    """The cursor of a listing sorted by `field`: what comes after (`forward`) or before this resource."""
+    direction = "next" if forward else "prev"
+    middle = "" if field == "id" else f"{json.dumps(key)}::"
+    return _encode(f"{direction}::{field}::{middle}{resource_id}")
 
 
 def decode_keyed(text: str, field: str) -> Position:
@@ -67,9 +74,16 @@ def decode_keyed(text: str, field: str) -> Position:
         key: Any = json.loads(raw) if separator else None
     except (ValueError, RecursionError):
         raise CursorError from None
-    if isinstance(key, bool) or not isinstance(key, str | int) or (isinstance(key, int) and abs(key) >= 1 << 62):
+    if not _is_sort_key(key):
         raise CursorError
     return Position(key, last, direction == "next")
+
+
+def _is_sort_key(value: object) -> TypeGuard[str | int]:
+    """Whether the state can compare the value: JSON may hold greater integers, and halves of characters."""
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAXIMUM_INTEGER
 
 
 def _encode(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The filter grammar, pure: text to conditions, conditions to text, and what an operation allows.
+"""The filter grammar, pure: text to conditions, and what an operation allows.
 
     filter   := expr ("," expr)*
     expr     := "and(" expr ("," expr)* ")" | operator "(" field ["," value] ")"
@@ -47,7 +47,6 @@ _BARE = re.compile(r"[^,()\[\]\"']+")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
-_ESCAPED = re.compile(r"([\\\"])")
 
 
 class FilterError(ValueError):
@@ -85,11 +84,6 @@ def parse(text: str) -> tuple[Condition, ...]:
     if reader.position != len(text):
         raise reader.error("the end of the filter")
     return tuple(conditions)
-
-
-def render(conditions: tuple[Condition, ...]) -> str:
-    """Write a filter that `parse` reads back as the same conditions."""
-    return ",".join(_render_condition(condition) for condition in conditions)
 
 
 def check(conditions: tuple[Condition, ...], rules: Mapping[str, FieldRule]) -> tuple[Condition, ...]:
@@ -251,25 +245,3 @@ class _Reader:
             parts.append(character)
             position += 1
         raise self.error(f"a string that ends with {quote}")
-
-
-def _render_condition(condition: Condition) -> str:
-    if condition.operator == "has" and condition.value is None:
-        return f"has({condition.field})"
-    return f"{condition.operator}({condition.field},{_render_value(condition.value)})"
-
-
-def _render_value(value: Value) -> str:
-    match value:
-        case tuple():
-            return "[" + ",".join(_render_value(item) for item in value) + "]"
-        case str():
-            return '"' + _ESCAPED.sub(r"\\\1", value) + '"'
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "null"
-        case datetime():
-            return value.isoformat()
-        case _:
-            return repr(value)

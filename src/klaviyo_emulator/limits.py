@@ -1,7 +1,8 @@
 """Rate windows: fixed, per account and endpoint, on the emulator's clock.
 
-A window opens with the first request that finds none open. A request is charged to all windows of its endpoint, and to
-those of its expensive query parameters, or, when one of them is full, to none.
+A window opens with the first request that finds none open. A request is charged to the windows of its endpoint as soon
+as that is known, and later, once its query was read, to those of its expensive parameters. Each charge takes place as a
+whole or not at all; a request that the second one throttles has been counted by its endpoint.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ class Limiter:
         self._windows: dict[tuple[str, str], list[Window]] = {}
 
     def charge(self, account: str, rates: Mapping[str, Rate]) -> dict[str, str]:
-        """Charge one request to the endpoint, which comes first, and to the parameters after it.
+        """Charge one request to the windows of one or more rates, and answer the headers of the first rate's.
 
-        Answers the headers of the endpoint's windows. When a window is full, raises a 429 refusal and charges nothing.
+        When one of the windows is full, raises a 429 refusal and charges none of them.
         """
         now = seconds(self._clock())
         buckets = [self._bucket(account, name, rate, now) for name, rate in rates.items()]
@@ -55,7 +56,7 @@ class Limiter:
             raise throttled(max(1, math.ceil(max(waits))))
         for window in windows:
             window.taken += 1
-        return _headers(buckets[0], now) if buckets else {}
+        return _headers(buckets[0], now)
 
     def _bucket(self, account: str, name: str, rate: Rate, now: float) -> list[Window]:
         bucket = self._windows.get((account, name))

@@ -1,7 +1,7 @@
 """What each operation is: facts only, as data.
 
 `operations.tsv` names every operation of revision 2026-07-15 and those that the official SDK 25 adds in 2026-10-15,
-with method, path, rate windows, scopes, success status and first revision. `READING` adds, for the operations that are
+with method, path, rate windows, scopes and first revision. `READING` adds, for the operations that are
 built and read something, which query parameters they take.
 """
 
@@ -67,7 +67,6 @@ class Operation:
     path: str
     rate: Rate | None
     scopes: frozenset[str]
-    status: str
     since: str
     reading: Reading = NOTHING
 
@@ -75,6 +74,33 @@ class Operation:
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
+
+LOCATION_FIELDS = (
+    "address1",
+    "address2",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "region",
+    "zip",
+    "timezone",
+    "ip",
+)
+"""What a profile's `location` has, in the order it is written."""
+PREDICTIVE_FIELDS = (
+    "historic_number_of_orders",
+    "predicted_number_of_orders",
+    "average_days_between_orders",
+    "average_order_value",
+    "historic_clv",
+    "predicted_clv",
+    "total_clv",
+    "churn_probability",
+    "expected_date_of_next_order",
+    "ranked_channel_affinity",
+)
+"""What a profile's `predictive_analytics` has, in the order it is written."""
 
 _EQUALS = frozenset({"equals"})
 _LISTED = frozenset({"any", "equals"})
@@ -105,15 +131,10 @@ _PUSH_TOKEN_FIELDS = _words(
     "metadata.device_model metadata.environment metadata.klaviyo_sdk metadata.manufacturer metadata.os_name "
     "metadata.os_version metadata.sdk_version"
 )
-_LOCATION = "address1 address2 city country ip latitude longitude region timezone zip"
 _PROFILE_FIELDS = _words(
     "id created email external_id first_name image last_event_date last_name locale location organization "
-    "phone_number properties title updated " + " ".join(f"location.{name}" for name in _LOCATION.split())
-)
-_PREDICTIVE = _words(
-    "average_days_between_orders average_order_value churn_probability expected_date_of_next_order historic_clv "
-    "historic_number_of_orders predicted_clv predicted_number_of_orders ranked_channel_affinity total_clv"
-)
+    "phone_number properties title updated"
+) | {f"location.{name}" for name in LOCATION_FIELDS}
 _CONSENT = "can_receive consent consent_timestamp created_timestamp last_updated metadata valid_until"
 _SMS = "consent consent_timestamp last_updated method method_detail"
 _SUBSCRIPTIONS: Mapping[str, str] = {
@@ -130,7 +151,7 @@ _SUBSCRIPTIONS: Mapping[str, str] = {
 _FULL_PROFILE_FIELDS = (
     _PROFILE_FIELDS
     | {"predictive_analytics", "subscriptions"}
-    | {f"predictive_analytics.{name}" for name in _PREDICTIVE}
+    | {f"predictive_analytics.{name}" for name in PREDICTIVE_FIELDS}
     | {f"subscriptions.{path.partition('.')[0]}" for path in _SUBSCRIPTIONS}
     | {f"subscriptions.{path}" for path in _SUBSCRIPTIONS}
     | {f"subscriptions.{path}.{name}" for path, names in _SUBSCRIPTIONS.items() for name in names.split()}
@@ -251,7 +272,6 @@ def _operation(row: Mapping[str, str]) -> Operation:
         path=row["path"],
         rate=Rate(*limits) if limits else None,
         scopes=frozenset() if row["scopes"] == "-" else _words(row["scopes"]),
-        status=row["status"],
         since=row["since"],
         reading=READING.get(row["operation"], NOTHING),
     )

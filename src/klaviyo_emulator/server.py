@@ -136,16 +136,3 @@ def run(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str],
     url = url_of(listening)
     with contextlib.closing(listening), Emulator(config) as emulator:
         Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
-
-
-async def serve(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str], None]) -> None:
-    """The same within a running loop, without touching signals; cancelling it lets requests under way finish."""
-    url = url_of(listening)
-    with contextlib.closing(listening), Emulator(config) as emulator:
-        server = Server(emulator, lambda: ready(url))
-        running = asyncio.ensure_future(server.serve(sockets=[listening]))
-        try:
-            await asyncio.shield(running)
-        finally:
-            server.stop()
-            await running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,7 @@ from emulator_wire import REPEATABLE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klaviyo_emulator.filters import OPERATORS, Condition, FieldRule, FilterError, check, parse, render
+from klaviyo_emulator.filters import OPERATORS, Condition, FieldRule, FilterError, Value, check, parse
 
 NAMES = st.from_regex(r"[a-z_][a-z_]{0,8}(\.[a-z_]{1,8}){0,3}", fullmatch=True)
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -26,6 +27,32 @@ CONDITIONS = st.one_of(
     st.builds(Condition, st.sampled_from([name for name in OPERATORS if name != "has"]), NAMES, VALUES),
     st.builds(Condition, st.just("has"), NAMES),
 )
+
+
+def render(conditions: tuple[Condition, ...]) -> str:
+    """Write a filter as a client would."""
+    return ",".join(
+        f"{condition.operator}({condition.field})"
+        if condition.operator == "has" and condition.value is None
+        else f"{condition.operator}({condition.field},{render_value(condition.value)})"
+        for condition in conditions
+    )
+
+
+def render_value(value: Value) -> str:
+    match value:
+        case tuple():
+            return "[" + ",".join(map(render_value, value)) + "]"
+        case str():
+            return '"' + re.sub(r'([\\"])', r"\\\1", value) + '"'
+        case bool():
+            return str(value).lower()
+        case None:
+            return "null"
+        case datetime():
+            return value.isoformat()
+        case _:
+            return repr(value)
 
 
 @REPEATABLE

@@ -132,6 +132,22 @@ def test_any_text_as_cursor(shared: Served, path: str, cursor: str, sort: str) -
         answers.append(shared.wire.get(path, **parameters))
 
 
+@QUICK
+@given(
+    direction=st.sampled_from(["next", "prev"]),
+    sort=st.sampled_from(["created", "updated", "email"]),
+    # Halves of characters too, which JSON can escape.
+    key=st.integers() | st.text(max_size=3) | st.text(st.characters(categories=["Cs"]), min_size=1, max_size=3),
+    last=st.text(max_size=5),
+)
+def test_any_key_in_a_cursor_of_the_right_order(
+    shared: Served, direction: str, sort: str, key: str | int, last: str
+) -> None:
+    cursor = base64.urlsafe_b64encode(f"{direction}::{sort}::{json.dumps(key)}::{last}".encode()).decode()
+    with unchanged_if_refused(shared) as answers:
+        answers.append(shared.wire.get("/api/profiles", sort=sort, **{"page[cursor]": cursor}))
+
+
 # What an HTTP client may send in a header at all: visible latin-1 and inner spaces.
 HEADER = st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f"), min_size=1, max_size=30

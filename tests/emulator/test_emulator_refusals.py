@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import uuid
 from typing import Any
@@ -50,8 +51,9 @@ def test_unknown_callers(klaviyo: Served, authorization: bytes | None, code: str
 
 
 def test_keys_and_scopes() -> None:
-    scopes = {"pk_reader": frozenset({"profiles:read"})}
-    with served(keys=frozenset({"pk_reader", "pk_all", "token"}), scopes=scopes, limits=False) as running:
+    everything = frozenset[str]()
+    keys = {"pk_reader": frozenset({"profiles:read"}), "pk_all": everything, "token": everything}
+    with served(keys=keys, limits=False) as running:
 
         def status(authorization: str, path: str) -> int:
             return running.wire.get(path, headers={"Authorization": authorization}).status_code
@@ -65,6 +67,11 @@ def test_keys_and_scopes() -> None:
         error = error_of(response, 403)
         assert error["code"] == "permission_denied"
         assert "events:read" in error["detail"]
+
+
+def test_no_keys_let_nobody_in() -> None:
+    with served(keys={}) as running:
+        error_of(running.wire.get("/api/accounts"), 401)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,15 @@ def test_an_operation_is_absent_before_its_first_revision(free: Served) -> None:
 )
 def test_paths(free: Served, method: str, path: str, status: int) -> None:
     error_of(free.wire.client.request(method, path), status)
+
+
+def test_an_escaped_path_is_the_same_path(free: Served) -> None:
+    assert free.wire.get("/%61pi/profiles").status_code == 200
+    error_of(free.wire.get("/%61pi/lists"), 501)
+    free.wire.client.headers.pop("Authorization")
+    for path in ("/%61pi/profiles", "/api%2Fprofiles", "/%61pi/nothing"):
+        error_of(free.wire.get(path), 401)
+    error_of(free.wire.post("/%63lient/events"), 501)
 
 
 def test_a_wrong_method_names_the_right_ones(free: Served) -> None:
@@ -202,6 +218,13 @@ def test_malformed_event_ids_are_invalid(free: Served, event_id: str, below: str
 def test_queries(free: Served, path: str, query: str, parameter: str) -> None:
     response = free.wire.client.get(f"{path}?{query.replace('[', '%5B').replace(']', '%5D')}")
     assert error_of(response, 400)["source"] == {"parameter": parameter}
+
+
+@pytest.mark.parametrize("sort", ["created", "email"])
+def test_half_a_character_in_a_cursor(free: Served, sort: str) -> None:
+    cursor = base64.urlsafe_b64encode(rf'next::{sort}::"\ud800"::X'.encode()).decode()
+    error = error_of(free.wire.get("/api/profiles", sort=sort, **{"page[cursor]": cursor}), 400)
+    assert (error["detail"], error["source"]) == ("Invalid page cursor.", {"parameter": "page[cursor]"})
 
 
 def changed(document: dict, path: str, value: object) -> dict:

@@ -1,8 +1,7 @@
-"""Serving: the command, the coroutine, the context manager, the package's own borders."""
+"""Serving: the command, the context manager, the package's own borders."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import socket
@@ -10,19 +9,21 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from emulator_wire import HEADERS, JSON_API, Served, event_body
+from emulator_wire import HEADERS, JSON_API, NOON, Served, event_body, served
 
-from klaviyo_emulator import Emulator, EmulatorConfig
+from klaviyo_emulator import DEFAULT_PORT, Emulator, EmulatorConfig, KeysError, read_keys
 from klaviyo_emulator import __main__ as command
-from klaviyo_emulator.__main__ import main, parser, read_keys
-from klaviyo_emulator.server import bind, serve, url_of
+from klaviyo_emulator.__main__ import main, parser
+from klaviyo_emulator.server import bind, url_of
 from klaviyo_emulator.testing import running_emulator
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -70,12 +71,47 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, capsys: pytest.C
     text.write_text("x" * 5000)
     assert main(["--data", str(text), "--port", "0"]) == 1
     assert "cannot open the state" in capsys.readouterr().err
-    assert main(["--keys", str(tmp_path / "absent")]) == 1
     with bind("127.0.0.1", 0) as taken:
         assert main(["--port", str(taken.getsockname()[1])]) == 1
-    for wrong in (["--port", "70000"], ["--port", "x"], ["--latency-ms", "-1"], ["--limits", "maybe"]):
-        with pytest.raises(SystemExit):
-            parser().parse_args(wrong)
+    assert "in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--port", "70000", "a number from 0 to 65535 is needed, not '70000'"),
+        ("--port", "-1", "a number from 0 to 65535 is needed, not '-1'"),
+        ("--port", "many", "a number from 0 to 65535 is needed, not 'many'"),
+        ("--latency-ms", "x", "invalid int value: 'x'"),
+        ("--limits", "maybe", "invalid choice: 'maybe'"),
+    ],
+)
+def test_an_option_that_cannot_be_read(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([option, value])
+    assert caught.value.code == 2
+    assert f"argument {option}: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--latency-ms", "-1", "latency_ms: must not be negative"),
+        ("--data", "", "database: a file path or :memory: is needed"),
+    ],
+)
+def test_an_option_that_no_emulator_can_use(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    assert main([option, value]) == 1
+    assert capsys.readouterr().err == f"klaviyo_emulator: {message}\n"
+
+
+def test_the_port_where_nobody_names_one() -> None:
+    assert parser().parse_args([]).port == DEFAULT_PORT
+    assert f"127.0.0.1:{DEFAULT_PORT}" in parser().format_help()
 
 
 def test_the_command_in_this_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,24 +138,42 @@ def test_help_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
         assert word in text
 
 
-def test_keys_with_and_without_scopes() -> None:
-    assert read_keys("a x:read y:write\n#b\n  c # d\n") == {"a": frozenset({"x:read", "y:write"}), "c": frozenset()}
+def test_keys_with_and_without_scopes(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("a x:read y:write\n#b\n  c # d\n")
+    assert read_keys(file) == {"a": frozenset({"x:read", "y:write"}), "c": frozenset()}
 
 
-async def test_the_coroutine_ends_when_cancelled() -> None:
-    ready: asyncio.Queue[str] = asyncio.Queue()
-    listening = bind("127.0.0.1", 0)
-    serving = asyncio.create_task(serve(EmulatorConfig(latency_ms=50), listening, ready.put_nowait))
-    url = await ready.get()
-    async with httpx2.AsyncClient(base_url=url, headers=HEADERS) as client:
-        under_way = asyncio.create_task(client.get("/api/accounts"))
-        assert (await client.get("/")).status_code == 404
-        serving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await serving
-        assert (await under_way).status_code == 200
-        with pytest.raises(httpx2.ConnectError):
-            await client.get("/api/accounts")
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"pk_\xff\n", "not UTF-8")])
+def test_keys_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(KeysError, match=reason):
+        read_keys(file)
+    assert main(["--keys", str(file)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"klaviyo_emulator: cannot read the keys in {file}: ")
+    assert reason in line
+
+
+def test_a_request_under_way_is_answered_when_the_server_ends() -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def clock() -> datetime:
+        arrived.set()  # the rate windows ask for the time once the request has come
+        return NOON
+
+    with ThreadPoolExecutor(1) as others:
+        with served(clock=clock) as running:
+            running.emulator._database.read(lambda connection: go_on.wait())
+            answer = others.submit(httpx2.get, f"{running.url}/api/profiles", headers=HEADERS)
+            came = arrived.wait(10)
+            threading.Timer(0.1, go_on.set).start()
+        assert came
+        assert answer.result(10).status_code == 200
 
 
 def test_the_context_manager_leaves_nothing_behind() -> None:

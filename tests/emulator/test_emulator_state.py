@@ -17,12 +17,17 @@ from hypothesis import strategies as st
 
 from klaviyo_emulator import Counts, Emulator, EmulatorConfig, StateError
 from klaviyo_emulator.clock import system_clock
+from klaviyo_emulator.cursors import Position
+from klaviyo_emulator.filters import Condition
 from klaviyo_emulator.ids import event_id, event_sequence, event_uuid, short_id, ulid
 from klaviyo_emulator.state.database import Database, StateUnavailableError
-from klaviyo_emulator.state.metrics import ensure_metric
+from klaviyo_emulator.state.events import list_events
+from klaviyo_emulator.state.metrics import ensure_metric, list_metrics
 from klaviyo_emulator.state.minting import open_mint
+from klaviyo_emulator.state.profiles import list_profiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -178,23 +183,90 @@ def test_a_taken_short_id_is_not_given_again() -> None:
     database.close()
 
 
+def plans(work: Callable[[sqlite3.Connection], object]) -> list[str]:
+    """How SQLite goes about each statement of the work."""
+
+    def explain(connection: sqlite3.Connection) -> list[str]:
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        work(connection)
+        connection.set_trace_callback(None)
+        explained = [connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in statements]
+        return ["; ".join(row[3] for row in rows) for rows in explained]
+
+    database = Database(":memory:")
+    try:
+        return database.read(explain).result()
+    finally:
+        database.close()
+
+
+OF_PROFILE = Condition("equals", "profile_id", "p")
+OF_METRIC = Condition("equals", "metric_id", ("m",))
+LATE = Condition("greater-than", "timestamp", 5)
+
+
+@pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize(
-    ("where", "index"),
+    ("conditions", "index", "found"),
     [
-        ("event.profile = 1 AND event.metric = 1", "event_profile_metric_time"),
-        ("event.profile = 1", "event_profile_time"),
-        ("event.metric = 1", "event_metric_time"),
-        ("event.metric = 1 AND event.time > 5 AND (event.time, event.seq) < (9, 9)", "event_metric_time"),
-        ("1", "event_time"),
+        ((), "event_time", ""),
+        ((OF_PROFILE,), "event_profile_time", "profile=? AND "),
+        ((OF_METRIC,), "event_metric_time", "metric=? AND "),
+        ((OF_PROFILE, OF_METRIC), "event_profile_metric_time", "profile=? AND metric=? AND "),
     ],
 )
-def test_pages_of_events_are_read_from_an_index(where: str, index: str) -> None:
-    database = Database(":memory:")
-    sql = f"EXPLAIN QUERY PLAN SELECT * FROM event WHERE {where} ORDER BY event.time DESC, event.seq DESC LIMIT 10"
-    plan = " ".join(row[3] for row in database.read(lambda connection: connection.execute(sql).fetchall()).result())
-    assert f"USING INDEX {index}" in plan
-    assert "TEMP B-TREE" not in plan
-    database.close()
+def test_pages_of_events_are_read_from_an_index(
+    conditions: tuple[Condition, ...], index: str, found: str, *, descending: bool
+) -> None:
+    def page(start: Position | None, *more: Condition) -> list[str]:
+        given = (*conditions, *more)
+        return plans(lambda connection: list_events(connection, given, descending=descending, start=start, size=10))
+
+    sign = "<" if descending else ">"
+    (first,) = page(None)
+    assert f"event USING INDEX {index}" in first
+    same, beyond = page(Position(9, 9))
+    assert f"SEARCH event USING INDEX {index} ({found}time=? AND rowid{sign}?)" in same
+    assert f"SEARCH event USING INDEX {index} ({found}time{sign}?)" in beyond
+    assert f"SEARCH event USING INDEX {index} ({found}time>?" in page(Position(9, 9), LATE)[-1]
+    assert "TEMP B-TREE" not in first + same + beyond
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize(
+    ("sort", "key", "index", "column"),
+    [
+        ("created", 9, "profile_created", "created"),
+        ("updated", 9, "profile_updated", "updated"),
+        ("email", "kim@example.org", "profile_email_order", "<expr>"),
+    ],
+)
+def test_pages_of_profiles_are_read_from_an_index(
+    sort: str, key: str | int, index: str, column: str, *, forward: bool
+) -> None:
+    def page(start: Position | None) -> list[str]:
+        return plans(
+            lambda connection: list_profiles(connection, (), sort=sort, descending=False, start=start, size=10)
+        )
+
+    sign = ">" if forward else "<"
+    assert page(None) == [f"SCAN profile USING INDEX {index}"]
+    assert page(Position(key, "01", forward)) == [
+        f"SEARCH profile USING INDEX {index} ({column}=? AND id{sign}?)",
+        f"SEARCH profile USING INDEX {index} ({column}{sign}?)",
+    ]
+
+
+def test_pages_by_id_are_read_from_an_index() -> None:
+    start = Position("01", "01")
+    (profiles,) = plans(
+        lambda connection: list_profiles(connection, (), sort="id", descending=False, start=start, size=10)
+    )
+    assert profiles == "SEARCH profile USING INDEX sqlite_autoindex_profile_1 (id>?)"
+    (metrics,) = plans(lambda connection: list_metrics(connection, (), start, 10))
+    assert "SEARCH metric USING INDEX sqlite_autoindex_metric_1 (id>?)" in metrics
+    assert "TEMP B-TREE" not in metrics
 
 
 def test_counts_and_closing() -> None:

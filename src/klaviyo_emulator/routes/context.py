@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from klaviyo_emulator.cursors import CursorError
 from klaviyo_emulator.errors import invalid_parameter
+from klaviyo_emulator.jsonapi import Document, Linker, collection
 from klaviyo_emulator.query import CURSOR, Pairs, Query, with_cursor
 
 if TYPE_CHECKING:
     from klaviyo_emulator.config import EmulatorConfig
-    from klaviyo_emulator.jsonapi import Document, Linker
     from klaviyo_emulator.state.database import Database, Work
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.paging import Page
 
 Result = TypeVar("Result")
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ class ApiRequest:
         """The link of another page of the same listing."""
         return linker.request(self.path, with_cursor(self.pairs, cursor))
 
+    def included(self, resources: Iterable[Document] = ()) -> list[Document] | None:
+        """What the answer has in `included`: None, which leaves it out, where no `include` was sent."""
+        return None if self.query.include is None else list(resources)
+
     def position(self, decode: Callable[[str], Result]) -> Result | None:
         """The decoded cursor, None for the first page. Raises a 400 refusal for what is no cursor of the listing."""
         if not self.query.cursor:
@@ -74,6 +80,32 @@ class Reply:
 
     status: int
     document: Document | None = None
+
+
+def page_reply(
+    context: Context,
+    request: ApiRequest,
+    page: Page[Row],
+    *,
+    write: Callable[[Row], Document],
+    cursor: Callable[[Row, bool], str],
+    included: Iterable[Document] = (),
+) -> Reply:
+    """A page of resources. `cursor` makes that of the page after (True) or before (False) a row."""
+
+    def link(row: Row, *, forward: bool) -> str:
+        return request.page_link(context.linker, cursor(row, forward))
+
+    return Reply(
+        200,
+        collection(
+            [write(row) for row in page.rows],
+            request.self_link(context.linker),
+            following=link(page.rows[-1], forward=True) if page.has_next and page.rows else None,
+            preceding=link(page.rows[0], forward=False) if page.has_previous and page.rows else None,
+            included=request.included(included),
+        ),
+    )
 
 
 Handler = Callable[[Context, ApiRequest], Awaitable[Reply]]

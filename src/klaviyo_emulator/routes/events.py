@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.clock import format_instant, whole_seconds
-from klaviyo_emulator.cursors import Position, decode_event, encode_event
-from klaviyo_emulator.errors import Refusal, invalid, invalid_parameter, not_found
+from klaviyo_emulator.cursors import decode_event, encode_event
+from klaviyo_emulator.errors import Refusal, invalid, not_found
 from klaviyo_emulator.ids import event_id, event_sequence, event_uuid
-from klaviyo_emulator.jsonapi import Document, collection, identifier, relationship, resource, select, single
-from klaviyo_emulator.query import CURSOR
-from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes
+from klaviyo_emulator.jsonapi import Document, identifier, relationship, resource, select, single
+from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
 from klaviyo_emulator.routes.event_input import Receipt, event_pointer, profile_pointer, read_bulk, read_event
 from klaviyo_emulator.routes.metrics import metric_resource
 from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
 from klaviyo_emulator.routes.profiles import conflicting_identifiers
 from klaviyo_emulator.state.events import Event, RepeatedUniqueIdError, find_event, list_events, store_events
 from klaviyo_emulator.state.metrics import Metric, find_metrics
-from klaviyo_emulator.state.paging import Page, Start
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
     Profile,
@@ -28,6 +26,8 @@ from klaviyo_emulator.state.profiles import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
+
+    from klaviyo_emulator.state.paging import Page
 
 Related = tuple[list[Metric], list[Profile]]
 
@@ -60,27 +60,21 @@ async def bulk_create_events(context: Context, request: ApiRequest) -> Reply:
 async def get_events(context: Context, request: ApiRequest) -> Reply:
     """A page of events, newest first unless asked otherwise."""
     query = request.query
-    start = _start(context, request)
+    event_key = context.mint.event_key
+    start = request.position(lambda text: decode_event(text, event_key))
 
     def work(connection: sqlite3.Connection) -> tuple[Page[Event], Related]:
         page = list_events(connection, query.filters, descending=query.sort.descending, start=start, size=query.size)
         return page, _related(connection, request, page.rows)
 
     page, related = await context.read(work)
-
-    def link(event: Event, *, forward: bool) -> str:
-        edge = Position(event.time, event_id(event.seq, context.mint.event_key), forward)
-        return request.page_link(context.linker, encode_event(edge))
-
-    return Reply(
-        200,
-        collection(
-            [_event(context, request, event) for event in page.rows],
-            request.self_link(context.linker),
-            following=link(page.rows[-1], forward=True) if page.has_next and page.rows else None,
-            preceding=link(page.rows[0], forward=False) if page.has_previous and page.rows else None,
-            included=_included(context, request, related),
-        ),
+    return page_reply(
+        context,
+        request,
+        page,
+        write=lambda event: _event(context, request, event),
+        cursor=lambda event, forward: encode_event(event.time, event.seq, event_key, forward=forward),
+        included=_included(context, request, related),
     )
 
 
@@ -93,7 +87,8 @@ async def get_event(context: Context, request: ApiRequest) -> Reply:
 
     event, related = await context.read(work)
     data = _event(context, request, event)
-    return Reply(200, single(data, request.self_link(context.linker), _included(context, request, related)))
+    included = request.included(_included(context, request, related))
+    return Reply(200, single(data, request.self_link(context.linker), included))
 
 
 async def get_metric_for_event(context: Context, request: ApiRequest) -> Reply:
@@ -134,16 +129,6 @@ def _receipt(context: Context, request: ApiRequest) -> Receipt:
     return Receipt(whole_seconds(context.config.clock()), request.size)
 
 
-def _start(context: Context, request: ApiRequest) -> Start | None:
-    position = request.position(decode_event)
-    if position is None:
-        return None
-    seq = event_sequence(position.id, context.mint.event_key)
-    if seq is None or seq >= 1 << 63:
-        raise invalid_parameter("Invalid page cursor.", CURSOR)
-    return Start(position.key, seq, position.forward)
-
-
 def _find(context: Context, request: ApiRequest, connection: sqlite3.Connection) -> Event:
     (given,) = request.arguments
     seq = event_sequence(given, context.mint.event_key)
@@ -162,9 +147,7 @@ def _related(connection: sqlite3.Connection, request: ApiRequest, events: Sequen
     return find_metrics(connection, list(metric_ids)), find_profiles(connection, list(profile_ids))
 
 
-def _included(context: Context, request: ApiRequest, related: Related) -> list[Document] | None:
-    if request.query.include is None:
-        return None
+def _included(context: Context, request: ApiRequest, related: Related) -> list[Document]:
     metrics, profiles = related
     return [
         *(metric_resource(context.linker, metric, request.query) for metric in metrics),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.clock import format_instant
-from klaviyo_emulator.cursors import Position, decode_keyed, encode_keyed
+from klaviyo_emulator.cursors import decode_keyed, encode_keyed
 from klaviyo_emulator.errors import not_found
-from klaviyo_emulator.jsonapi import Document, Linker, collection, relationship, resource, select, single
+from klaviyo_emulator.jsonapi import Document, Linker, relationship, resource, select, single
 from klaviyo_emulator.operations import METRICS_PAGE_SIZE
-from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes
+from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
 from klaviyo_emulator.state.metrics import Metric, find_metric, list_metrics
-from klaviyo_emulator.state.paging import Start
 
 if TYPE_CHECKING:
     from klaviyo_emulator.query import Query
@@ -20,22 +19,14 @@ if TYPE_CHECKING:
 async def get_metrics(context: Context, request: ApiRequest) -> Reply:
     """A page of metrics."""
     query = request.query
-    position = request.position(lambda text: decode_keyed(text, "id"))
-    start = None if position is None else Start(position.key, position.id, position.forward)
+    start = request.position(lambda text: decode_keyed(text, "id"))
     page = await context.read(lambda connection: list_metrics(connection, query.filters, start, METRICS_PAGE_SIZE))
-
-    def link(metric: Metric, *, forward: bool) -> str:
-        return request.page_link(context.linker, encode_keyed("id", Position(metric.id, metric.id, forward)))
-
-    return Reply(
-        200,
-        collection(
-            [metric_resource(context.linker, metric, query) for metric in page.rows],
-            request.self_link(context.linker),
-            following=link(page.rows[-1], forward=True) if page.has_next and page.rows else None,
-            preceding=link(page.rows[0], forward=False) if page.has_previous and page.rows else None,
-            included=None if query.include is None else [],
-        ),
+    return page_reply(
+        context,
+        request,
+        page,
+        write=lambda metric: metric_resource(context.linker, metric, query),
+        cursor=lambda metric, forward: encode_keyed("id", metric.id, metric.id, forward=forward),
     )
 
 
@@ -46,8 +37,7 @@ async def get_metric(context: Context, request: ApiRequest) -> Reply:
     if metric is None:
         raise not_found(f"Metric with id {metric_id} not found.")
     data = metric_resource(context.linker, metric, request.query)
-    included: list[Document] | None = None if request.query.include is None else []
-    return Reply(200, single(data, request.self_link(context.linker), included))
+    return Reply(200, single(data, request.self_link(context.linker), request.included()))
 
 
 def metric_resource(linker: Linker, metric: Metric, query: Query) -> Document:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from klaviyo_emulator.errors import Refusal, invalid
+from klaviyo_emulator.operations import LOCATION_FIELDS
 from klaviyo_emulator.payload import (
     Object,
     as_list,
@@ -22,7 +23,6 @@ from klaviyo_emulator.state.profiles import STRONG, ProfileChange
 
 MAXIMUM_EMAIL = 100
 _NAMES = ("first_name", "last_name", "organization", "locale", "title", "image")
-_LOCATION_TEXTS = ("address1", "address2", "city", "country", "region", "zip", "timezone", "ip")
 _COORDINATES = ("latitude", "longitude")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -104,18 +104,19 @@ def _check_identifier(name: str, value: str | None, at: str) -> None:
         raise invalid(f"'{name}' must not be empty.", f"{at}/{name}")
 
 
-def _location(value: object, at: str) -> Object | None:
-    if value is None:
+def _location(found: object, at: str) -> Object | None:
+    if found is None:
         return None
-    location = as_object(value, at)
-    only(location, (*_LOCATION_TEXTS, *_COORDINATES), "profile", at)
-    for name in _LOCATION_TEXTS:
-        text(location, name, at)
-    for name in _COORDINATES:
-        coordinate = location.get(name)
-        if isinstance(coordinate, bool | dict | list):
+    location = as_object(found, at)
+    only(location, LOCATION_FIELDS, "profile", at)
+    for name in LOCATION_FIELDS:
+        value = location.get(name)
+        if name not in _COORDINATES:
+            text(location, name, at)
+        elif isinstance(value, bool | dict | list):
             raise invalid(f"'{name}' must be a string or a number.", f"{at}/{name}")
-        check_value(coordinate, at, name)
+        else:
+            check_value(value, at, name)
     return location
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import format_instant
 from klaviyo_emulator.jsonapi import Document, Linker, relationship, resource, select
+from klaviyo_emulator.operations import LOCATION_FIELDS, PREDICTIVE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,30 +14,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.query import Query
     from klaviyo_emulator.state.profiles import Profile
 
-_LOCATION = (
-    "address1",
-    "address2",
-    "city",
-    "country",
-    "latitude",
-    "longitude",
-    "region",
-    "zip",
-    "timezone",
-    "ip",
-)
-_PREDICTIVE = (
-    "historic_number_of_orders",
-    "predicted_number_of_orders",
-    "average_days_between_orders",
-    "average_order_value",
-    "historic_clv",
-    "predicted_clv",
-    "total_clv",
-    "churn_probability",
-    "expected_date_of_next_order",
-    "ranked_channel_affinity",
-)
 _NEVER = "NEVER_SUBSCRIBED"
 MAIN_RELATIONSHIPS = ("lists", "segments", "push-tokens", "conversations")
 ONE_CONVERSATION = ("lists", "segments", "push-tokens", "conversation")
@@ -78,14 +55,14 @@ def profile_attributes(profile: Profile) -> Document:
         "created": format_instant(profile.created),
         "updated": format_instant(profile.updated),
         "last_event_date": None if profile.last_event is None else format_instant(profile.last_event),
-        "location": {name: location.get(name) for name in _LOCATION},
+        "location": {name: location.get(name) for name in LOCATION_FIELDS},
         "properties": details.get("properties", {}),
     }
 
 
 def _predictive(_profile: Profile) -> Document:
     """All null, as until an account qualifies."""
-    return dict.fromkeys(_PREDICTIVE)
+    return dict.fromkeys(PREDICTIVE_FIELDS)
 
 
 def _subscriptions(profile: Profile) -> Document:

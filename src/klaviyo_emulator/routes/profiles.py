@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from klaviyo_emulator.cursors import Position, decode_keyed, encode_keyed
+from klaviyo_emulator.cursors import decode_keyed, encode_keyed
 from klaviyo_emulator.errors import Refusal, duplicate_profile, invalid, not_found, too_large
-from klaviyo_emulator.jsonapi import Document, collection, single
+from klaviyo_emulator.jsonapi import single
 from klaviyo_emulator.payload import Object, document_resource
-from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes
+from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
 from klaviyo_emulator.routes.profile_input import CREATED, IMPORTED, UPDATED, read_profile, require_identifier
 from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
-from klaviyo_emulator.state.paging import Start
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
     Profile,
@@ -30,26 +29,19 @@ async def get_profiles(context: Context, request: ApiRequest) -> Reply:
     """A page of profiles."""
     query = request.query
     sort = query.sort
-    position = request.position(lambda text: decode_keyed(text, sort.field))
-    start = None if position is None else Start(position.key, position.id, position.forward)
+    start = request.position(lambda text: decode_keyed(text, sort.field))
     page = await context.read(
         lambda connection: list_profiles(
             connection, query.filters, sort=sort.field, descending=sort.descending, start=start, size=query.size
         )
     )
-
-    def link(profile: Profile, *, forward: bool) -> str:
-        edge = Position(sort_value(profile, sort.field), profile.id, forward)
-        return request.page_link(context.linker, encode_keyed(sort.field, edge))
-
-    return Reply(
-        200,
-        collection(
-            [profile_resource(context.linker, profile, query) for profile in page.rows],
-            request.self_link(context.linker),
-            following=link(page.rows[-1], forward=True) if page.has_next and page.rows else None,
-            preceding=link(page.rows[0], forward=False) if page.has_previous and page.rows else None,
-            included=None if query.include is None else [],
+    return page_reply(
+        context,
+        request,
+        page,
+        write=lambda profile: profile_resource(context.linker, profile, query),
+        cursor=lambda profile, forward: encode_keyed(
+            sort.field, sort_value(profile, sort.field), profile.id, forward=forward
         ),
     )
 
@@ -60,9 +52,8 @@ async def get_profile(context: Context, request: ApiRequest) -> Reply:
     profile = await context.read(lambda connection: find_profile(connection, profile_id))
     if profile is None:
         raise _unknown(profile_id)
-    included: list[Document] | None = None if request.query.include is None else []
     data = profile_resource(context.linker, profile, request.query)
-    return Reply(200, single(data, request.self_link(context.linker), included))
+    return Reply(200, single(data, request.self_link(context.linker), request.included()))
 
 
 async def post_profile(context: Context, request: ApiRequest) -> Reply:

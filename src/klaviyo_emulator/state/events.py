@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
-from klaviyo_emulator.state.paging import Listing, Page, Start, fetch_page
+from klaviyo_emulator.state.paging import Listing, Page, fetch_page
 from klaviyo_emulator.state.profiles import ProfileChange, ProfileError, record_event_time, upsert_profile
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.config import BulkDuplicates
+    from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
 
@@ -132,7 +133,7 @@ def list_events(
     conditions: Sequence[Condition],
     *,
     descending: bool,
-    start: Start | None,
+    start: Position | None,
     size: int,
 ) -> Page[Event]:
     """A page of events by time, and by row within a second."""

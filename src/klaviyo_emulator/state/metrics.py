@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from klaviyo_emulator.state.paging import Listing, Page, Start, fetch_page
+from klaviyo_emulator.state.paging import Listing, Page, fetch_page
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
 
@@ -65,7 +66,7 @@ def find_metrics(connection: sqlite3.Connection, metric_ids: Sequence[str]) -> l
 
 
 def list_metrics(
-    connection: sqlite3.Connection, conditions: Sequence[Condition], start: Start | None, size: int
+    connection: sqlite3.Connection, conditions: Sequence[Condition], start: Position | None, size: int
 ) -> Page[Metric]:
     """A page of metrics by id."""
     listing = Listing(select=_SELECT, key="metric.id", tie="metric.id")

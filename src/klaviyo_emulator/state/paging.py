@@ -1,13 +1,19 @@
-"""Keyset pages: stable while rows are added, and as quick at the end of a listing as at its beginning."""
+"""Keyset pages: stable while rows are added, and as quick at the end of a listing as at its beginning.
+
+The latter holds where an index has the rows in order. The events of several metrics are gathered and sorted anew for
+each page, and rows that a filter leaves out on the way are read all the same.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
+
+    from klaviyo_emulator.cursors import Position
 
 Row = TypeVar("Row")
 
@@ -19,15 +25,6 @@ class Page(Generic[Row]):
     rows: Sequence[Row]
     has_next: bool
     has_previous: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The row that a page comes after (`forward`) or before: its sort key and its tie breaker."""
-
-    key: str | int
-    tie: str | int
-    forward: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,37 +43,55 @@ class Listing:
         self.parameters.extend(parameters)
 
 
+class _Question(NamedTuple):
+    """One SELECT of a page."""
+
+    condition: str
+    parameters: tuple[str | int, ...]
+    order: tuple[str, ...]
+
+
 def fetch_page(
     connection: sqlite3.Connection,
     listing: Listing,
     read: Callable[[Sequence[Any]], Row],
     *,
-    start: Start | None,
+    start: Position | None,
     size: int,
     descending: bool,
 ) -> Page[Row]:
     """Read one page. One row more than asked for is fetched, to know whether there is another page."""
     forward = start is None or start.forward
     ascending = descending != forward
-    where = list(listing.where)
-    parameters = list(listing.parameters)
-    if start is not None:
-        sign = ">" if ascending else "<"
-        if listing.key == listing.tie:
-            where.append(f"{listing.key} {sign} ?")
-            parameters.append(start.tie)
-        else:
-            where.append(f"({listing.key}, {listing.tie}) {sign} (?, ?)")
-            parameters += [start.key, start.tie]
     direction = "ASC" if ascending else "DESC"
-    order = dict.fromkeys((listing.key, listing.tie))
-    sql = (
-        f"{listing.select}{' WHERE ' if where else ''}{' AND '.join(where)} "
-        f"ORDER BY {', '.join(f'{column} {direction}' for column in order)} LIMIT ?"
-    )
-    rows = [read(row) for row in connection.execute(sql, (*parameters, size + 1))]
+    rows: list[Row] = []
+    for question in _questions(listing, start, ">" if ascending else "<"):
+        where = " AND ".join((*listing.where, question.condition))
+        order = ", ".join(f"{column} {direction}" for column in question.order)
+        sql = f"{listing.select} WHERE {where} ORDER BY {order} LIMIT ?"
+        parameters = (*listing.parameters, *question.parameters, size + 1 - len(rows))
+        rows += [read(row) for row in connection.execute(sql, parameters)]
     more = len(rows) > size
     rows = rows[:size]
     if not forward:
         rows.reverse()
     return Page(rows, has_next=more if forward else True, has_previous=start is not None if forward else more)
+
+
+def _questions(listing: Listing, start: Position | None, sign: str) -> list[_Question]:
+    """What to ask, one after the other, for the rows beyond `start`.
+
+    Rows with the same key are asked for apart from those beyond it. Either question has its place in an index; a
+    comparison of pairs has none where the key is an expression, and only half of one where the tie is the row number.
+    """
+    key, tie = listing.key, listing.tie
+    order = (tie,) if key == tie else (key, tie)
+    if start is None:
+        return [_Question("1", (), order)]
+    beyond_tie = f"{tie} {sign} ?"
+    if key == tie:
+        return [_Question(beyond_tie, (start.tie,), order)]
+    return [
+        _Question(f"{key} = ? AND {beyond_tie}", (start.key, start.tie), (tie,)),
+        _Question(f"{key} {sign} ?", (start.key,), order),
+    ]

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
-from klaviyo_emulator.state.paging import Listing, Page, Start, fetch_page
+from klaviyo_emulator.state.paging import Listing, Page, fetch_page
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
 
@@ -109,7 +110,7 @@ def list_profiles(
     *,
     sort: str,
     descending: bool,
-    start: Start | None,
+    start: Position | None,
     size: int,
 ) -> Page[Profile]:
     """A page of profiles."""
