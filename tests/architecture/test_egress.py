@@ -9,7 +9,7 @@ from typing import Any
 
 import dreamflow
 from architecture.architecture_texts import pages, rows, section
-from dreamflow.families import Purpose
+from dreamflow.families import CONSENT_TEXTS, Purpose
 from dreamflow.outbox import Envelope, Outbound, OutboundEvent, OutboundProfile, Outgoing
 from dreamflow.outbox.adapters.sql import _row
 from dreamflow.subscriptions.events import SubscriptionCreated
@@ -36,6 +36,28 @@ PROFILE: dict[str, str] = {
     "consent_llm_writing": "service",
     "stories_28d": "personal_suggestions",
     "favourite_theme_categories": "personal_suggestions",
+}
+# In which words the parent is told of each field before agreeing to it; without any: ids, versions and the like.
+TOLD: dict[str, str] = {
+    "email": "e-mail address",
+    "locale": "language",
+    "time_zone_region": "region",
+    "signup_month": "day and hour when you joined",
+    "signup_method": "",
+    "plan_tier": "plan",
+    "tier": "plan",
+    "effective_at": "day and hour when",
+    "changed": "when one of these changed",
+    **{f"consent_{purpose}": "what you allow" for purpose in Purpose},
+    "story_id": "",
+    "theme_id": "its world",
+    "theme_category": "kind",
+    "minutes": "how many minutes",
+    "plan_version": "",
+    "arm": "",
+    "completed": "heard to the end",
+    "stories_28d": "about how many",
+    "favourite_theme_categories": "which kinds you like",
 }
 # No word of a field's name may be one of these, whatever the tables say.
 CHILDRENS = re.compile(
@@ -98,6 +120,13 @@ def test_every_purpose_is_one_that_a_parent_can_read() -> None:
     assert {name.removeprefix("consent_") for name in PROFILE if name.startswith("consent_")} == set(Purpose) - {
         "service"
     }
+
+
+def test_the_text_of_a_consent_names_what_may_leave_under_it_and_how_exactly_its_time() -> None:
+    for form in forms():
+        for name in form.model_fields:
+            assert TOLD[name] in CONSENT_TEXTS[Purpose(form.purpose)].text, name
+    assert all("the day and hour" in CONSENT_TEXTS[Purpose(form.purpose)].text for form in event_forms())
 
 
 def test_an_event_is_written_with_schema_and_seq_and_a_full_hour() -> None:

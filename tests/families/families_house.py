@@ -15,8 +15,7 @@ from dreamflow.identity import Account, Caller, Role
 from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.db import Database
 from dreamflow.kit.ids import SeededIds
-from dreamflow.outbox import Fact
-from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from dreamflow.outbox.adapters.sql import append, deliveries, journal
 from kit.kit_house import EVENING, opened
 
 
@@ -36,9 +35,10 @@ class Home:
         self.store = SqlFamilyStore(self.database, append)
         self.families = FamilyService(self.store, self.clock, self.ids)
 
-    async def facts(self) -> list[Fact]:
+    async def facts(self) -> list[Any]:
         """The journal, oldest first."""
-        return list(reversed(await SqlDeliveries(self.database, self.ids).recent(10_000)))
+        query = select(journal).order_by(journal.c.seq)
+        return list(await self.database.read(lambda connection: connection.execute(query).all()))
 
     async def sent(self) -> list[tuple[str, dict[str, Any]]]:
         """What would leave: names and bodies in journal order, without the journal's own numbers."""

@@ -85,8 +85,35 @@ async def test_a_consent_withdrawn_while_it_waits_holds_the_story_back(here: Wor
     await here.deliver()
     assert "Story Generated" not in {event.metric for event in await events_at(klaviyo.url)}
     books = await here.house.deliveries.books()
-    assert books.withheld == 1
+    assert books.withheld == 2  # the story, and the taste that goes along with it
     assert books.balanced
+
+
+async def test_a_consent_given_again_does_not_bring_back_what_its_withdrawal_stopped(
+    here: World, klaviyo: RunningEmulator
+) -> None:
+    home = await here.family(("Ada", 4))
+    await home.tell()
+    for granted in (False, True):
+        await home.client.put("/api/v1/families/me/consents/personal_suggestions", json={"granted": granted})
+    after = await home.tell()
+    await here.deliver()
+    told = [event for event in await events_at(klaviyo.url) if event.metric == "Story Generated"]
+    assert [event.properties["story_id"] for event in told] == [after["id"]]
+    books = await here.house.deliveries.books()
+    assert (books.withheld, books.balanced) == (2, True)
+
+
+async def test_an_address_that_changed_at_the_issuer_reaches_klaviyo_with_an_empty_change(
+    here: World, klaviyo: RunningEmulator
+) -> None:
+    home = await here.family(("Ada", 4))
+    renamed = await here.parent("Parent@families.example")  # the demo's issuer knows it as the same account
+    answer = await renamed.patch("/api/v1/families/me", json={})
+    assert (answer.status_code, answer.json()["id"]) == (200, home.id)
+    await here.deliver()
+    changes = [event.properties.get("changed") for event in await events_at(klaviyo.url)]
+    assert changes.count(["email"]) == 1
 
 
 async def test_a_repeated_key_gives_the_same_story(here: World) -> None:
@@ -107,7 +134,9 @@ async def test_a_repeated_key_gives_the_same_story(here: World) -> None:
 async def test_klaviyo_hints_count_only_when_they_may(here: World, klaviyo: RunningEmulator) -> None:
     home = await here.family(("Ada", 4))
     await here.deliver()
-    themes = {t["id"]: t["category"] for t in (await home.client.get("/api/v1/tonight")).json()["themes"]}
+    tonight = (await home.client.get("/api/v1/tonight")).json()
+    assert tonight["klaviyo"] == "Klaviyo answered; the reasons name a hint where one counted"
+    themes = {t["id"]: t["category"] for t in tonight["themes"]}
     category = max(themes.values())
     await _set_favourites(klaviyo.url, home.id, [category, "not a category", 7])
 

@@ -43,7 +43,7 @@ class FamilyRequest(BaseModel):
 
 
 class FamilyChange(BaseModel):
-    """What moved; anything left out stays."""
+    """What moved; anything left out stays. The address follows the token."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"time_zone": "Europe/Paris"}]})
 

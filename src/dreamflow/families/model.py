@@ -44,13 +44,15 @@ class ConsentText:
 CONSENT_TEXTS: Final[Mapping[Purpose, ConsentText]] = {
     Purpose.SERVICE: ConsentText(
         "1",
-        "Dream Flow keeps your account, and tells Klaviyo, our customer-data service in the US, your e-mail address, "
-        "language, region, plan, the month you joined and what you allow. Nothing about your children.",
+        "Dream Flow keeps your account. It tells Klaviyo, our customer-data service in the US, your e-mail address, "
+        "language, region, plan and what you allow. Klaviyo also learns the day and hour when you joined, and when one "
+        "of these changed. Nothing about your children.",
     ),
     Purpose.PERSONAL_SUGGESTIONS: ConsentText(
         "1",
-        "Klaviyo may know which kinds of story your family hears, in which hour and about how many, so that "
-        "suggestions fit. Never names, ages or wishes.",
+        "So that suggestions fit, Klaviyo may know of each story your family hears: its world and kind, how many "
+        "minutes it takes, the day and hour, and whether it was heard to the end. It may know about how many you hear "
+        "and which kinds you like. We ask it for hints when we plan an evening. Never names, ages or wishes.",
     ),
     Purpose.WEEKLY_LETTER: ConsentText("1", "Send me a letter each week that says how bedtimes went."),
     Purpose.LETTER_IN_MAIL: ConsentText(

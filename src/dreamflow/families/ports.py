@@ -24,8 +24,13 @@ class FamilyStore(Protocol):
         """
         ...
 
-    async def change(self, parent: ParentId, step: Callable[[Family, LedgerEntry], tuple[Family, Envelope]]) -> Family:
-        """Apply a pure step to the family as it is now, given the entry for `service`; may be run again."""
+    async def change(
+        self, parent: ParentId, step: Callable[[Family, LedgerEntry], tuple[Family, Envelope] | None]
+    ) -> Family:
+        """Apply a pure step to the family as it is now, given the entry for `service`; may be run again.
+
+        A step that gives nothing leaves it so.
+        """
         ...
 
     async def add_child(self, child: Child, fact: Envelope, key: RequestKey | None) -> Child:

@@ -80,6 +80,8 @@ class FamilyService(ConsentGate):
     async def move(self, caller: Caller, *, time_zone: str | None = None, locale: str | None = None) -> Family:
         """Change where the evenings take place; what is not given stays. The address follows the caller's token.
 
+        When all stays as it is, nothing is written.
+
         Raises:
             Invalid: a field is wrong.
             FamilyNotFound: there is nothing to change.
@@ -89,14 +91,14 @@ class FamilyService(ConsentGate):
         family = await self.get(caller.account)
         at, id_ = self._clock.now(), self._ids.new()
 
-        def step(now: Family, service: LedgerEntry) -> tuple[Family, Envelope]:
+        def step(now: Family, service: LedgerEntry) -> tuple[Family, Envelope] | None:
             after = replace(
                 now,
                 time_zone=time_zone or now.time_zone,
                 locale=locale or now.locale,
                 email=caller.email or now.email,
             )
-            return after, events.family_moved(id_, now, after, service, at)
+            return None if after == now else (after, events.family_moved(id_, now, after, service, at))
 
         return await self._store.change(family.parent, step)
 
@@ -156,8 +158,9 @@ class FamilyService(ConsentGate):
     async def permitted(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
         parents = sorted({ParentId(delivery.parent) for delivery in deliveries})
         ledgers = await self._store.ledger(parents)
-        held = {parent: in_force(entries) for parent, entries in ledgers.items()}
-        return frozenset(d.id for d in deliveries if d.purpose in held.get(ParentId(d.parent), {}))
+        # The entry that is cited must still hold: a consent that was withdrawn and given again is another one.
+        held = {(parent, e.purpose, e.id) for parent, entries in ledgers.items() for e in in_force(entries).values()}
+        return frozenset(d.id for d in deliveries if (d.parent, d.purpose, d.ledger_entry) in held)
 
     def _entry(self, purpose: Purpose, *, granted: bool, channel: str) -> LedgerEntry:
         text = CONSENT_TEXTS[purpose]

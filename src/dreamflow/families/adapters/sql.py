@@ -116,10 +116,15 @@ class SqlFamilyStore(FamilyStore):
         await self._database.write(write)
 
     @override
-    async def change(self, parent: ParentId, step: Callable[[Family, LedgerEntry], tuple[Family, Envelope]]) -> Family:
+    async def change(
+        self, parent: ParentId, step: Callable[[Family, LedgerEntry], tuple[Family, Envelope] | None]
+    ) -> Family:
         def write(connection: Connection) -> Family:
             now = _family(connection.execute(select(families).where(families.c.parent == parent)).one())
-            after, fact = step(now, in_force(_entries(connection, [parent])[parent])[Purpose.SERVICE])
+            change = step(now, in_force(_entries(connection, [parent])[parent])[Purpose.SERVICE])
+            if change is None:
+                return now
+            after, fact = change
             connection.execute(
                 update(families)
                 .where(families.c.parent == parent)
