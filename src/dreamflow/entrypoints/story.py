@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import re
 import textwrap
 
 import typer
 
 from dreamflow.bootstrap import offline_writer
-from dreamflow.families.rules import OLDEST, YOUNGEST
+from dreamflow.families.rules import check_child
 from dreamflow.kit.errors import FieldError, Invalid
 from dreamflow.stories import Brief, ChildId, Draft, Listener, ThemeId
+from dreamflow.stories.model import MOST_LISTENERS
 from dreamflow.stories.rules.evening import BANDS, band_of
+from dreamflow.stories.rules.siblings import reading_age
 
 _LANGUAGE = "en"
 _WIDTH = 72
@@ -23,8 +26,10 @@ def run(*, seed: int, minutes: int, theme: str | None, children: list[str], as_j
     chosen = themes[0].id if theme is None else ThemeId(theme)
     if chosen not in {known.id for known in themes}:
         raise Invalid(FieldError("/theme", "There is no such world. Known: " + ", ".join(t.id for t in themes) + "."))
+    if len(children) > MOST_LISTENERS:
+        raise Invalid(FieldError("/child", f"At most {MOST_LISTENERS} children fit into one story."))
     listeners = tuple(_listener(number, text) for number, text in enumerate(children))
-    band = band_of(min(listener.age for listener in listeners))
+    band = band_of(reading_age(listeners))
     brief = Brief(
         listeners=listeners,
         theme=chosen,
@@ -39,12 +44,14 @@ def run(*, seed: int, minutes: int, theme: str | None, children: list[str], as_j
 
 
 def _listener(number: int, text: str) -> Listener:
-    name, _, age = text.rpartition(":")
-    if not name or not age.isdecimal():
+    given = re.fullmatch(r"(.*):(\d{1,3})", text, re.DOTALL)
+    if given is None:
         raise Invalid(FieldError("/child", "Give a child as NAME:AGE, e.g. Ada:5."))
-    if not YOUNGEST <= int(age) <= OLDEST:
-        raise Invalid(FieldError("/child", f"An age is {YOUNGEST} to {OLDEST} years."))
-    return Listener(ChildId(f"child-{number}"), int(age), name)
+    age = int(given[2])
+    name, errors = check_child(given[1], age)
+    if errors:
+        raise Invalid(*errors)
+    return Listener(ChildId(f"child-{number}"), age, name)
 
 
 def _trace(draft: Draft, seed: int) -> dict[str, object]:

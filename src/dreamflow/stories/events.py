@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from dreamflow.families import Purpose
 from dreamflow.outbox import Envelope, OutboundEvent, OutboundProfile, Outgoing
 from dreamflow.stories.model import PLAN_VERSION, Outcome, Story
-
-PURPOSE = "personal_suggestions"
 
 
 class StoryEvent(OutboundEvent):
     """The fields every story event has; `story_id` is random and tells no time."""
 
-    purpose = PURPOSE
+    purpose = Purpose.PERSONAL_SUGGESTIONS
     story_id: str
     theme_id: str
     theme_category: str
@@ -45,7 +44,7 @@ class StorySkipped(StoryEvent):
 class FamilyTaste(OutboundProfile):
     """Coarse, per family: how much is heard, and which kinds are liked."""
 
-    purpose = PURPOSE
+    purpose = Purpose.PERSONAL_SUGGESTIONS
     identity: ClassVar[frozenset[str]] = frozenset()
     stories_28d: str
     favourite_theme_categories: tuple[str, ...]
@@ -57,9 +56,14 @@ _OUTCOMES: Mapping[Outcome, tuple[type[StoryCompleted] | type[StorySkipped], str
 }
 
 
-def story_generated(id_: str, story: Story, category: str, *, ledger_entry: str | None, simulated: bool) -> Envelope:
-    """A story was told; it leaves only when a consent can be cited."""
-    content = StoryGenerated(**_fields(story, category))
+def story_generated(
+    id_: str, story: Story, category: str, *, taste: FamilyTaste, ledger_entry: str | None, simulated: bool
+) -> Envelope:
+    """A story was told; it leaves only when a consent can be cited.
+
+    The family's taste goes along each time, changed or not: nights also leave its window while the family is silent.
+    """
+    leaving = (StoryGenerated(**_fields(story, category)), taste)
     return Envelope(
         id=id_,
         parent=story.parent,
@@ -73,7 +77,7 @@ def story_generated(id_: str, story: Story, category: str, *, ledger_entry: str 
             "children": list(story.children),
             "arm": story.arm,
         },
-        outgoing=() if ledger_entry is None else (Outgoing(content, ledger_entry),),
+        outgoing=() if ledger_entry is None else tuple(Outgoing(content, ledger_entry) for content in leaving),
         simulated=simulated,
     )
 
@@ -85,25 +89,21 @@ def story_ended(
     at: datetime,
     category: str,
     *,
-    taste: FamilyTaste | None,
     ledger_entry: str | None,
     simulated: bool,
 ) -> Envelope:
-    """How a night ended. `asleep` stays at home; `taste` goes along when it changed."""
-    outgoing: list[Outgoing] = []
-    if ledger_entry is not None:
-        if outcome in _OUTCOMES:
-            form, completed = _OUTCOMES[outcome]
-            outgoing.append(Outgoing(form(**_fields(story, category), completed=completed), ledger_entry))
-        if taste is not None:
-            outgoing.append(Outgoing(taste, ledger_entry))
+    """How a night ended. `asleep` stays at home: nothing leaves, not even a sign that something was noted."""
+    outgoing: tuple[Outgoing, ...] = ()
+    if ledger_entry is not None and outcome in _OUTCOMES:
+        form, completed = _OUTCOMES[outcome]
+        outgoing = (Outgoing(form(**_fields(story, category), completed=completed), ledger_entry),)
     return Envelope(
         id=id_,
         parent=story.parent,
         type="stories.story_ended",
         occurred_at=at,
         facts={"story": story.id, "outcome": outcome},
-        outgoing=tuple(outgoing),
+        outgoing=outgoing,
         simulated=simulated,
     )
 

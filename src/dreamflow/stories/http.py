@@ -41,7 +41,7 @@ class StoryRequest(BaseModel):
     )
 
     children: list[Annotated[str, Field(max_length=64)]] = Field(
-        default=[], max_length=20, description="Ids of the children who listen; nobody named means all of them."
+        default=[], max_length=20, description="Ids of up to four who listen; nobody named means the first four."
     )
     minutes: int | None = Field(default=None, description="Reading time, 3 to 20 minutes.")
     theme: str | None = Field(default=None, max_length=64, description="Id of a world from `GET /api/v1/tonight`.")
@@ -165,7 +165,7 @@ def router(deps: StoryDeps) -> APIRouter:
             plan=plan_body(plan.plan),
             children=[listener.id for listener in plan.listeners],
             themes=[ThemeBody(id=t.id, category=t.category, title=t.title) for t in deps.stories.themes(family)],
-            klaviyo=plan.view.note or "hints from Klaviyo were used where they are allowed",
+            klaviyo=plan.view.note or "Klaviyo answered; the reasons name a hint where one counted",
             story=told,
         )
 

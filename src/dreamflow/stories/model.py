@@ -19,6 +19,7 @@ ThemeId = NewType("ThemeId", str)
 
 SHORTEST_MINUTES: Final = 3
 LONGEST_MINUTES: Final = 20
+MOST_LISTENERS: Final = 4
 CALMEST: Final = 0
 LIVELIEST: Final = 5
 
@@ -55,7 +56,7 @@ class Chosen(Generic[T]):
 
 
 class Novelty(StrEnum):
-    """How much of tonight should be new."""
+    """Whether the family had tonight's world in the last four weeks."""
 
     FAMILIAR = "familiar"
     FRESH = "fresh"
@@ -72,7 +73,7 @@ class Plan:
         pacing: reading speed at the start, in words a minute; it falls towards the end.
         lead: the child whose story it is tonight.
         companions: the other children in it.
-        novelty: whether to look for something new or stay with what is loved.
+        novelty: whether the world is a new one; it follows from the theme, and is shown.
     """
 
     theme: Chosen[ThemeId]
@@ -210,7 +211,7 @@ class Theme:
     """A world on offer. The category is what may leave the house; the title is for the family.
 
     Attributes:
-        words: by which a parent may ask for it, lower case, singular.
+        words: by which a parent may ask for it, lower case; a plural only where it is an odd one.
     """
 
     id: ThemeId

@@ -37,8 +37,8 @@ class Content(Protocol):
 class StoryStore(Protocol):
     """Stories and nights. A change commits together with its facts."""
 
-    async def nights(self, parent: ParentId, since: date, *, but: StoryId | None = None) -> tuple[Night, ...]:
-        """Nights after this evening, newest first, times in the family's zone; without the night of one story."""
+    async def nights(self, parent: ParentId, since: date) -> tuple[Night, ...]:
+        """Nights after this evening, newest first, times in the family's zone."""
         ...
 
     async def memory(self, parent: ParentId, nights: int) -> Memory:

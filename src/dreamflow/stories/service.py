@@ -11,11 +11,12 @@ from dreamflow.kit.errors import FieldError, Invalid
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.kit.idempotency import RequestKey
 from dreamflow.kit.ids import Ids
-from dreamflow.profiles import Origin, ProfileService, ProfileView
+from dreamflow.profiles import ProfileService, ProfileView
 from dreamflow.stories import events
 from dreamflow.stories.errors import ListenerNotFound, NobodyListens, StoryNotFound
 from dreamflow.stories.model import (
     LONGEST_MINUTES,
+    MOST_LISTENERS,
     SHORTEST_MINUTES,
     Brief,
     Listener,
@@ -33,7 +34,6 @@ from dreamflow.stories.rules import taste
 from dreamflow.stories.rules.adaptive import ARM, Evening, plan
 from dreamflow.stories.rules.wishes import wished_theme, wishes_calm
 
-_MOST_LISTENERS = 4
 _MEMORY_NIGHTS = 20
 _FALLBACK_LANGUAGE = "en"
 _RETIRED = "retired"
@@ -45,7 +45,7 @@ class Request:
     """What a parent asks for, as they said it.
 
     Attributes:
-        children: who listens; empty means every child of the family.
+        children: who listens; nobody named means the first four.
         minutes: of reading aloud.
         theme: a world by id.
         wishes: in the parent's own words.
@@ -120,12 +120,12 @@ class StoryService:
         return known.get(chosen, Theme(chosen, _RETIRED, chosen))
 
     async def tonight(self, family: Family) -> Tonight:
-        """The plan for everyone at home, without writing a word.
+        """The plan when nobody is named and nothing is wished, without writing a word.
 
         Raises:
             NobodyListens: the family has no children yet.
         """
-        tonight, _ = await self._plan(family, Request())
+        tonight, _, _ = await self._plan(family, Request())
         latest = await self._store.list(family.parent, 1)
         told = latest[0] if latest and latest[0].evening == tonight.evening else None
         return Tonight(tonight.evening, tonight.plan, tonight.listeners, tonight.view, told)
@@ -139,7 +139,7 @@ class StoryService:
             KeyReused: the key came before with another request.
             WritingFailed: no text passed the guard.
         """
-        tonight, consents = await self._plan(family, request)
+        tonight, consents, history = await self._plan(family, request)
         by_id = {listener.id: listener for listener in tonight.listeners}
         listeners = tuple(by_id[id_] for id_ in (tonight.plan.lead.value, *tonight.plan.companions.value))
         seed = self._seeds()
@@ -178,6 +178,7 @@ class StoryService:
             self._ids.new(),
             story,
             self.theme_of(family, story.plan).category,
+            taste=_taste(taste.recent((night, *history), tonight.evening), self.themes(family)),
             ledger_entry=_citing(consents),
             simulated=self._simulated,
         )
@@ -217,21 +218,21 @@ class StoryService:
         """
         story = await self.get(family, story_id)
         consents = await self._families.consents(family)
-        entry = _citing(consents)
         fact = events.story_ended(
             self._ids.new(),
             story,
             outcome,
             self._clock.now(),
             self.theme_of(family, story.plan).category,
-            taste=await self._changed_taste(family, story, outcome) if entry else None,
-            ledger_entry=entry,
+            ledger_entry=_citing(consents),
             simulated=self._simulated,
         )
         await self._store.end(family.parent, story.id, outcome, fact)
         return story
 
-    async def _plan(self, family: Family, request: Request) -> tuple[Tonight, Mapping[Purpose, LedgerEntry]]:
+    async def _plan(
+        self, family: Family, request: Request
+    ) -> tuple[Tonight, Mapping[Purpose, LedgerEntry], Sequence[Night]]:
         now = self._clock.now()
         evening = evening_of(now, family.zone)
         themes = self.themes(family)
@@ -263,23 +264,7 @@ class StoryService:
             wishes=_wishes(request, themes),
             themes=themes,
         )
-        return Tonight(evening, plan(known), listeners, view, None), consents
-
-    async def _changed_taste(self, family: Family, story: Story, outcome: Outcome) -> events.FamilyTaste | None:
-        """The family's coarse taste, when this outcome changed it."""
-        evening = evening_of(self._clock.now(), family.zone)
-        before = await self._store.nights(family.parent, evening - taste.WINDOW, but=story.id)
-        categories = {theme.id: theme.category for theme in self.themes(family)}
-        ended = Night(
-            evening=story.evening,
-            begun=story.created_at.astimezone(family.zone),
-            theme=story.plan.theme.value,
-            minutes=story.plan.minutes.value,
-            lead=story.plan.lead.value,
-            outcome=outcome,
-        )
-        old, new = _taste(before, categories), _taste([*before, ended], categories)
-        return None if old == new else new
+        return Tonight(evening, plan(known), listeners, view, None), consents, history
 
     def _language(self, family: Family) -> str:
         """The family's own, or English while there is no pack of it."""
@@ -292,17 +277,15 @@ def _citing(consents: Mapping[Purpose, LedgerEntry]) -> str | None:
     return None if entry is None else entry.id
 
 
-def _taste(nights: Sequence[Night], categories: Mapping[ThemeId, str]) -> events.FamilyTaste:
+def _taste(nights: Sequence[Night], themes: Sequence[Theme]) -> events.FamilyTaste:
     return events.FamilyTaste(
         stories_28d=taste.stories_bucket(len(nights)),
-        favourite_theme_categories=taste.favourite_categories(nights, categories),
+        favourite_theme_categories=taste.favourite_categories(nights, {theme.id: theme.category for theme in themes}),
     )
 
 
 def _hints(view: ProfileView, themes: Sequence[Theme]) -> tuple[str, ...]:
     known = {theme.category for theme in themes}
-    if view.origin is not Origin.KLAVIYO:
-        return ()
     return tuple(category for category in view.favourite_theme_categories if category in known)
 
 
@@ -319,7 +302,7 @@ def _wishes(request: Request, themes: Sequence[Theme]) -> Wishes:
 
 def _present(children: Sequence[Child], asked: Sequence[str]) -> tuple[Child, ...]:
     if not asked:
-        return tuple(children)[:_MOST_LISTENERS]
+        return tuple(children)[:MOST_LISTENERS]
     known = {str(child.id): child for child in children}
     errors = tuple(
         FieldError(f"/children/{position}", "There is no such child in this family.")
@@ -333,8 +316,8 @@ def _present(children: Sequence[Child], asked: Sequence[str]) -> tuple[Child, ..
 
 def _listener_errors(asked: Sequence[str]) -> list[FieldError]:
     errors: list[FieldError] = []
-    if len(asked) > _MOST_LISTENERS:
-        errors.append(FieldError("/children", f"At most {_MOST_LISTENERS} children fit into one story."))
+    if len(asked) > MOST_LISTENERS:
+        errors.append(FieldError("/children", f"At most {MOST_LISTENERS} children fit into one story."))
     if len(set(asked)) != len(asked):
         errors.append(FieldError("/children", "A child listens once."))
     return errors

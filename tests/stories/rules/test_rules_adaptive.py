@@ -93,8 +93,7 @@ def test_no_reason_claims_what_the_history_denies(known: Evening) -> None:
     heard = [each for each in taste.recent(known.history, known.date) if each.theme == theme]
     ended = [each for each in heard if each.outcome is not None]
     finished = [each for each in ended if each.outcome is not Outcome.SKIPPED]
-    assert ("has not been here" in texts(tonight.theme)) == (not heard and bool(known.history))
-    assert ("Every world is still new" in texts(tonight.theme)) == (not known.history)
+    assert ("has not been here" in texts(tonight.theme)) == (not heard)
     assert (tonight.novelty.value is Novelty.FRESH) == (not heard)
     if ended:
         assert facts(tonight.theme)[f"history.theme.{theme}"] == f"{len(finished)} of {len(ended)}"
@@ -150,7 +149,7 @@ def test_when_short_stories_are_all_heard_out_they_may_grow_by_a_minute_up_to_wh
     heard_out = [night(n + 1, minutes=5) for n in range(3)]
     tonight = plan(evening(*heard_out))
     assert tonight.minutes.value == 6
-    assert facts(tonight.minutes) == {"history.minutes": "3 nights", "history.skipped": "0 of 5"}
+    assert facts(tonight.minutes) == {"history.minutes": "3 nights", "history.skipped": "0 of 3"}
     stopped_once = [*heard_out, night(4, outcome=Outcome.SKIPPED)]
     assert plan(evening(*stopped_once)).minutes.value == 5
     assert plan(evening(*(night(n + 1, minutes=7) for n in range(3)))).minutes.value == 7
@@ -231,8 +230,22 @@ def test_among_equals_the_world_that_was_not_heard_for_longest_comes_next() -> N
     heard = [night(n + 1, theme.id, outcome=None) for n, theme in enumerate(THEMES)]
     tonight = plan(evening(*heard))
     assert tonight.theme.value == THEMES[-1].id
-    assert facts(tonight.theme)["history.theme.stars"] == "1 nights"
+    assert facts(tonight.theme)["history.theme.stars"] == facts(tonight.novelty)["history.theme.stars"] == "1 night"
     assert "not noted" in texts(tonight.theme)
+
+
+def test_the_reason_counts_what_ended_in_sleep_as_what_it_was() -> None:
+    rest = (night(1, "forest", outcome=None), night(2, "meadow", outcome=None))
+    tonight = plan(evening(*rest, night(5, "stars", outcome=Outcome.ASLEEP)))
+    assert "Stories in this world that were heard out or ended in sleep: 1 of 1." in texts(tonight.theme)
+
+
+def test_a_world_heard_five_weeks_ago_is_not_called_a_new_one() -> None:
+    tonight = plan(evening(*(night(35, theme.id) for theme in THEMES)))
+    assert tonight.novelty.value is Novelty.FRESH
+    assert texts(tonight.novelty) == "A world that you have not heard in four weeks."
+    assert texts(tonight.theme) == "Your family has not been here in four weeks."
+    assert facts(tonight.novelty) == facts(tonight.theme) == {f"history.theme.{tonight.theme.value}": "0 nights"}
 
 
 def test_what_was_told_earlier_this_evening_has_a_rest_as_well() -> None:

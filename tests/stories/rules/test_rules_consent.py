@@ -60,7 +60,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         stories = StoryService(
             store=SqlStoryStore(database, append),
             families=families,
-            profiles=ProfileService(Mirror(), clock, budget_seconds=20),
+            profiles=ProfileService(Mirror(), budget_seconds=20),
             writer=Mute(),
             content=Shelf(),
             clock=clock,

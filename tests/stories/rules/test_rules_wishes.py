@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamflow.stories import Theme, ThemeId
+from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.rules.wishes import wished_theme, wishes_calm
 from kit.kit_house import examples
 from stories.rules.rules_evenings import THEMES
@@ -19,11 +20,12 @@ from stories.rules.rules_evenings import THEMES
         ("one star", "stars"),
         ("by train", "stars"),
         ("ocean", "ocean"),
-        ("a harbour by the sea", "harbour"),  # two of its words beat one
+        ("a ship on the sea", "harbour"),  # two of its words beat one
         ("sea", "ocean"),  # as well as the harbour: the first on offer
         ("dragons", None),
         ("", None),
-        ("a little quiet the of to", None),  # words every title has say nothing
+        ("a little train of thought, quiet and deep", "stars"),
+        ("little, quiet and deep", None),  # a title is a name: its words ask for nothing
         ("foxtrot", None),
         ("Mia's bear", None),  # and not the world of somebody else's
         ("1234 🦊", None),
@@ -42,7 +44,7 @@ def test_with_nothing_on_offer_nothing_is_wished_for() -> None:
 def test_any_text_is_read_without_complaint(text: str) -> None:
     theme = wished_theme(text, THEMES)
     assert theme is None or theme in {each.id for each in THEMES}
-    assert wishes_calm(text) in {True, False}
+    assert not wishes_calm(f"not {text}")
 
 
 ASKED_BY = [(theme.id, word) for theme in THEMES for word in theme.words]
@@ -54,6 +56,49 @@ def test_each_word_of_a_world_asks_for_it_alone_or_as_one_of_several(asked: tupl
     theme, word = asked
     assert wished_theme(f"{around}{word}{around}", THEMES) == theme
     assert wished_theme(f"two {word.upper()}S", THEMES) == theme
+
+
+@pytest.mark.parametrize(
+    ("wish", "theme"),
+    [
+        ("two foxes", "deep-forest"),
+        ("about buses", "slow-journeys"),
+        ("Beaches!", "quiet-water"),
+        ("in the cities", "little-town"),
+        ("autumn leaves", "deep-forest"),
+        ("horses", None),
+        ("slow down", None),
+        ("a long journey", "slow-journeys"),
+    ],
+)
+def test_the_worlds_of_the_pack_are_asked_for_in_the_plural_too(wish: str, theme: str | None) -> None:
+    assert wished_theme(wish, PackLibrary().themes("en")) == theme
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "no trains tonight",
+        "not the sea again",
+        "Nothing about owls please",
+        "Anything but the forest",
+        "a quiet one without foxes",
+        "She doesn't like owls",
+        "I don\u2019t want the sea",
+        "dont tell of trains",
+        "not too quiet",
+        "calm down, not slow",
+    ],
+)
+def test_a_wish_that_says_no_is_not_guessed_at(wish: str) -> None:
+    assert wished_theme(wish, THEMES) is None
+    assert wished_theme(wish, PackLibrary().themes("en")) is None
+    assert not wishes_calm(wish)
+
+
+@pytest.mark.parametrize("wish", ["a boat on the north sea", "a knot in the sea grass", "the button in the sea"])
+def test_a_no_within_a_word_says_nothing(wish: str) -> None:
+    assert wished_theme(wish, THEMES) is not None
 
 
 @pytest.mark.parametrize(

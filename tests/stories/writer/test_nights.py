@@ -1,37 +1,42 @@
-"""Night after night: memory keeps tonight from being last night."""
+"""Night after night: the family's memory keeps tonight from being last night."""
 
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from dreamflow.identity import ParentId
+from dreamflow.outbox.adapters.sql import append
+from dreamflow.stories.adapters.sql import SqlStoryStore
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
 from dreamflow.stories.model import Draft, Memory
 from dreamflow.stories.rules.pack import Pack, Role
-from stories.writer.writer_briefs import THEMES, brief, remember
+from stories.stories_house import House, story_house
+from stories.writer.writer_briefs import THEMES, brief
 
 
-def _nights(writer: OfflineWriter, *, remembers: bool, theme: str, nights: int = 20) -> list[Draft]:
-    memory = Memory()
-    drafts: list[Draft] = []
-    for night in range(nights):
-        draft = writer.compose(brief(seed=1000 + night, theme=theme, minutes=4, memory=memory))
-        memory = remember(memory, draft) if remembers else memory
-        drafts.append(draft)
-    return drafts
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with story_house(tmp_path) as opened:
+        yield opened
 
 
-def _repeats(drafts: list[Draft]) -> int:
+def _told(draft: Draft) -> set[str]:
+    return {passage.storylet for passage in draft.passages if passage.kind == "body"}
+
+
+def _repeats(drafts: Sequence[Draft]) -> int:
     """How many storylets of a night were told the night before, frame and refrain aside."""
-
-    def told(draft: Draft) -> set[str]:
-        return {passage.storylet for passage in draft.passages if passage.kind == "body"}
-
-    return sum(len(told(before) & told(after)) for before, after in pairwise(drafts))
+    return sum(len(_told(before) & _told(after)) for before, after in pairwise(drafts))
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_twenty_nights_differ(writer: OfflineWriter, theme: str) -> None:
-    drafts = _nights(writer, remembers=True, theme=theme)
+async def test_twenty_nights_differ(house: House, theme: str) -> None:
+    drafts: list[Draft] = []
+    for _ in range(20):
+        drafts.append((await house.tell(theme=theme, minutes=4)).draft)
+        house.wait()
 
     for at, draft in enumerate(drafts[1:], start=1):
         assert draft.shape != drafts[at - 1].shape
@@ -42,17 +47,14 @@ def test_twenty_nights_differ(writer: OfflineWriter, theme: str) -> None:
 
 
 @pytest.mark.parametrize("minutes", [4, 9])
-def test_a_beat_seldom_opens_as_it_did_a_week_ago(writer: OfflineWriter, pack: Pack, minutes: int) -> None:
+async def test_a_beat_seldom_opens_as_it_did_a_week_ago(house: House, pack: Pack, minutes: int) -> None:
     openers = {part.id for part in pack.storylets if part.role is Role.OPENER}
-    memory = Memory()
     last: dict[str, int] = {}
     told = again = 0
     for night in range(40):
-        theme = THEMES[night % len(THEMES)]
-        start = 2 + night % 3
-        draft = writer.compose(brief(seed=night, theme=theme, minutes=minutes, energy=(start, 0), memory=memory))
-        memory = remember(memory, draft)
-        for passage in draft.passages:
+        house.wait(hour=18 + night % 3)  # the later, the calmer
+        story = await house.tell(theme=THEMES[night % len(THEMES)], minutes=minutes)
+        for passage in story.draft.passages:
             if passage.storylet in openers:
                 told += 1
                 again += night - last.get(passage.storylet, -99) <= 7
@@ -61,8 +63,21 @@ def test_a_beat_seldom_opens_as_it_did_a_week_ago(writer: OfflineWriter, pack: P
     assert again <= 0.05 * told
 
 
+async def test_a_family_remembers_its_own_last_nights_newest_first(house: House) -> None:
+    nights = [(await house.tell(minutes=3)).draft for _ in range(3)]
+    store = SqlStoryStore(house.database, append)
+
+    memory = await store.memory(house.family.parent, 2)
+    assert memory.shapes == (nights[2].shape, nights[1].shape)
+    assert memory.places == (nights[2].place, nights[1].place)
+    assert memory.companions == (nights[2].companion, nights[1].companion)
+    assert set(memory.storylets) == {passage.storylet for draft in nights[1:] for passage in draft.passages}
+    assert memory.storylets[0] in {passage.storylet for passage in nights[2].passages}
+    assert await store.memory(ParentId("a neighbour"), 2) == Memory()
+
+
 def test_without_memory_the_same_things_come_back(writer: OfflineWriter) -> None:
-    drafts = _nights(writer, remembers=False, theme="deep-forest")
+    drafts = [writer.compose(brief(seed=1000 + night, minutes=4)) for night in range(20)]
 
     assert _repeats(drafts) > 15
     assert any(before.shape == after.shape for before, after in pairwise(drafts))
@@ -70,9 +85,8 @@ def test_without_memory_the_same_things_come_back(writer: OfflineWriter) -> None
 
 def test_storylets_heard_longest_ago_come_first(writer: OfflineWriter) -> None:
     first = writer.compose(brief(seed=5))
-    again = writer.compose(brief(seed=5, memory=Memory(storylets=remember(Memory(), first).storylets)))
+    heard = Memory(storylets=tuple(passage.storylet for passage in first.passages))
+    again = writer.compose(brief(seed=5, memory=heard))
 
-    told = {passage.storylet for passage in first.passages if passage.kind == "body"}
-    retold = {passage.storylet for passage in again.passages if passage.kind == "body"}
     assert first.shape == again.shape
-    assert not told & retold
+    assert not _told(first) & _told(again)

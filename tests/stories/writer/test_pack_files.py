@@ -1,7 +1,9 @@
 """Reading packs: what is wrong is named by file, entry and field."""
 
+import shutil
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ WRONG: dict[str, Callable[[Files], object]] = {
     "pack.toml: is missing": lambda parsed: parsed.pop("pack.toml"),
     "pack.toml: pack: schema: this program reads": lambda parsed: parsed["pack.toml"].update(schema=2),
     "pack.toml: pack: version: must be a whole number": lambda parsed: parsed["pack.toml"].update(version=True),
+    "pack.toml: pack: licence: must be a text": lambda parsed: parsed["pack.toml"].pop("licence"),
     "pack.toml: pack: colour: is not a field": lambda parsed: parsed["pack.toml"].update(colour="red"),
     "words.toml: words: banned: must be a list": lambda parsed: parsed["words.toml"].update(banned="kill"),
     "words.toml: words: scenery: must be a table": lambda parsed: parsed["words.toml"].update(scenery=["hedge"]),
@@ -38,6 +41,8 @@ WRONG: dict[str, Callable[[Files], object]] = {
     "storylets_walk.toml: walk-coat: in: must not be empty": _set("walk-coat", **{"in": []}),
     "storylets_walk.toml: walk-coat: themes: must be a list of texts": _set("walk-coat", themes=[1]),
     "storylets_walk.toml: walk-coat: children: must be two": _set("walk-coat", children=[3, 2]),
+    "storylets_walk.toml: walk-hat: children: must be two": _set("walk-hat", children=[1, 2, 3]),
+    "storylets_walk.toml: walk-knot: children: must be two": _set("walk-knot", children="12"),
     "acts.toml: act-gate: lines: must not be empty": _set("act-gate", lines=[]),
     "shapes.toml: walk: refrain: must be full": lambda parsed: _shape(parsed, 0).update(refrain=["a", "b"]),
     "shapes.toml: walk: resolution: must be a later beat": lambda parsed: _shape(parsed, 0).update(resolution="x"),
@@ -74,11 +79,19 @@ def test_an_unknown_language(library: PackLibrary) -> None:
         library.pack("tlh")
 
 
-def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+def test_a_pack_is_of_the_language_its_folder_is_named_for(tmp_path: Path) -> None:
+    shutil.copytree(str(files("dreamflow") / "packs" / "en"), tmp_path / "de")
+
+    with pytest.raises(PackError, match=r"pack\.toml: pack: language: must be de"):
+        PackLibrary(tmp_path).pack("de")
+
+
+@pytest.mark.parametrize("content", [b"id = ", b'id = "\xff"'], ids=["not TOML", "not UTF-8"])
+def test_a_file_that_is_no_toml(tmp_path: Path, content: bytes) -> None:
     folder = tmp_path / "en"
     folder.mkdir()
     (folder / "README").write_text("not read")
-    (folder / "pack.toml").write_text("id = ")
+    (folder / "pack.toml").write_bytes(content)
 
     with pytest.raises(PackError, match=r"pack\.toml: "):
         PackLibrary(tmp_path).pack("en")

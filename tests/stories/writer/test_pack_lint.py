@@ -60,6 +60,8 @@ DEFECTS: dict[str, tuple[str, Callable[[Files], object]]] = {
     "answer": ("unknown-slot", _set("act-gate", answer="{lead} bowed.")),
     "answered opener": ("unknown-slot", _set("walk-time", answer="{Pal} bowed.")),
     "long answer": ("long-sentence", _set("act-gate", answer="It " + "sat and " * 12 + "sat.")),
+    "it after a place": ("join", _set("walk-light", text="{light} It was low.")),
+    "they after a place": ("join", _set("act-gate", answer="{sound}\nThey stood still.")),
     "title": ("unknown-slot", lambda parsed: _shape(parsed, 0).update(titles=["The {dragon}"])),
     "few": ("few-places", lambda parsed: parsed["themes.toml"]["theme"].append(
         {"id": "sea", "category": "water", "title": "Sea"})),
@@ -113,6 +115,12 @@ def test_a_planted_defect_is_found(defect: str) -> None:
     plant(parsed)
 
     assert rule in {problem.rule for problem in lint(read_pack(parsed))}
+
+
+def test_a_pack_that_has_only_begun_is_told_what_is_missing() -> None:
+    begun = read_pack({"pack.toml": _files()["pack.toml"]})
+
+    assert [problem.where for problem in lint(begun)] == ["theme", "place", "companion", "object", "shape"]
 
 
 def test_empty_word_lists_forbid_nothing(pack: Pack) -> None:

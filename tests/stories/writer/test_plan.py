@@ -5,7 +5,6 @@ from random import Random
 
 import pytest
 
-from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
 from dreamflow.stories.errors import WritingFailed
 from dreamflow.stories.model import AgeBand
@@ -138,7 +137,3 @@ def test_a_template_fills_once() -> None:
     assert cut.slots == ("lead", "pal")
     assert cut.literal == "- saw -."
     assert cut.fill({"lead": "{pal}", "pal": "100 %s"}) == "{pal} saw 100 %s."
-
-
-def test_each_language_has_its_own_pack() -> None:
-    assert PackLibrary().themes("en") == PackLibrary().pack("en").themes

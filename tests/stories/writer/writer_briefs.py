@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from dreamflow.stories.model import Brief, ChildId, Draft, Listener, Memory, ThemeId
+from dreamflow.stories.model import Brief, ChildId, Listener, Memory, ThemeId
 
 THEMES = ("quiet-water", "deep-forest", "wide-sky", "back-garden", "slow-journeys", "little-town")
 NAMES = (
@@ -38,17 +38,6 @@ def brief(
         language=language,
         seed=seed,
         memory=memory or Memory(),
-    )
-
-
-def remember(memory: Memory, draft: Draft) -> Memory:
-    """What a family remembers after one more night."""
-    told = tuple(dict.fromkeys(passage.storylet for passage in draft.passages))
-    return Memory(
-        shapes=(draft.shape, *memory.shapes),
-        places=(draft.place, *memory.places),
-        companions=(draft.companion, *memory.companions),
-        storylets=(*told, *(old for old in memory.storylets if old not in told)),
     )
 
 

@@ -51,6 +51,9 @@ class PackLibrary:
             if file.name.endswith(".toml"):
                 try:
                     parsed[file.name] = tomllib.loads(file.read_text(encoding="utf-8"))
-                except tomllib.TOMLDecodeError as error:
+                except ValueError as error:  # no TOML, or no UTF-8
                     raise PackError(f"{file.name}: {error}") from error
-        return read_pack(parsed)
+        pack = read_pack(parsed)
+        if pack.language != language:
+            raise PackError(f"pack.toml: pack: language: must be {language}, as its folder")
+        return pack

@@ -85,10 +85,10 @@ class SqlStoryStore(StoryStore):
         self._append = append
 
     @override
-    async def nights(self, parent: ParentId, since: date, *, but: StoryId | None = None) -> tuple[Night, ...]:
+    async def nights(self, parent: ParentId, since: date) -> tuple[Night, ...]:
         query = (
             select(nights)
-            .where(nights.c.parent == parent, nights.c.evening > since, nights.c.story != (but or ""))
+            .where(nights.c.parent == parent, nights.c.evening > since)
             .order_by(nights.c.evening.desc(), nights.c.begun.desc())
         )
         return await self._database.read(lambda connection: tuple(map(_night, connection.execute(query))))

@@ -37,7 +37,6 @@ _LATE_SHARE: Final = 0.7
 _RESTLESS_SHARE: Final = 0.8
 _RESTLESS_SKIPS, _RESTLESS_NIGHTS = 2, 5
 _ENOUGH_NIGHTS: Final = 3
-_FINISHED: Final = frozenset({Outcome.COMPLETED, Outcome.ASLEEP})
 _REST_NIGHTS: Final = 2  # a theme heard this recently has a rest
 _HINT_WEIGHT: Final = 0.15  # a hint counts less than two finished nights
 
@@ -87,22 +86,21 @@ def _minutes(evening: Evening, nights: Sequence[Night]) -> Chosen[int]:
         return Chosen(asked, (Reason(f"You asked for {asked} minutes.", Fact("wish.minutes", str(asked))),))
     age = siblings.reading_age(evening.listeners)
     suited = BANDS[band_of(age)].minutes
-    skipped = sum(night.outcome is Outcome.SKIPPED for night in nights[:_RESTLESS_NIGHTS])
+    lately = nights[:_RESTLESS_NIGHTS]
+    skipped = sum(night.outcome is Outcome.SKIPPED for night in lately)
     # Late nights were cut short on purpose; they say nothing about what suits the family.
-    usual = [night.minutes for night in nights if night.outcome in _FINISHED and not is_late(night.begun.time())]
+    usual = [night.minutes for night in nights if night.outcome in taste.FINISHED and not is_late(night.begun.time())]
     if len(usual) >= _ENOUGH_NIGHTS:
         base = median_low(usual)
         reasons = [
-            Reason(
-                f"Stories of about {base} minutes suit your evenings.", Fact("history.minutes", f"{len(usual)} nights")
-            )
+            Reason(f"Stories of about {base} minutes suit your evenings.", Fact("history.minutes", _nights(len(usual))))
         ]
         if base < suited and not skipped:
             base += 1
             reasons.append(
                 Reason(
                     "None was stopped early lately, so it may be a minute longer.",
-                    Fact("history.skipped", f"0 of {_RESTLESS_NIGHTS}"),
+                    Fact("history.skipped", f"0 of {len(lately)}"),
                 )
             )
     else:
@@ -182,7 +180,7 @@ def _theme_reasons(
         known = tally.finished + tally.skipped
         reasons.append(
             Reason(
-                f"Of your last {known} stories in this world, {tally.finished} were heard to the end.",
+                f"Stories in this world that were heard out or ended in sleep: {tally.finished} of {known}.",
                 Fact(f"history.theme.{theme.id}", f"{tally.finished} of {known}"),
             )
         )
@@ -190,12 +188,13 @@ def _theme_reasons(
         reasons.append(
             Reason(
                 "You know this world; how those evenings ended was not noted.",
-                Fact(f"history.theme.{theme.id}", f"{heard} nights"),
+                Fact(f"history.theme.{theme.id}", _nights(heard)),
             )
         )
     else:
-        text = "Your family has not been here in four weeks." if evening.history else "Every world is still new to you."
-        reasons.append(Reason(text, Fact(f"history.theme.{theme.id}", "0 nights")))
+        reasons.append(
+            Reason("Your family has not been here in four weeks.", Fact(f"history.theme.{theme.id}", _nights(heard)))
+        )
     if theme.category in evening.favourites:
         reasons.append(
             Reason(
@@ -215,12 +214,14 @@ def _theme_reasons(
 
 def _novelty(theme: ThemeId, nights: Sequence[Night]) -> Chosen[Novelty]:
     heard = sum(night.theme == theme for night in nights)
+    fact = Fact(f"history.theme.{theme}", _nights(heard))
     if heard:
-        return Chosen(
-            Novelty.FAMILIAR,
-            (Reason("A known world with a new evening in it.", Fact(f"history.theme.{theme}", f"{heard} nights")),),
-        )
-    return Chosen(Novelty.FRESH, (Reason("A world to discover.", Fact(f"history.theme.{theme}", "0 nights")),))
+        return Chosen(Novelty.FAMILIAR, (Reason("A known world with a new evening in it.", fact),))
+    return Chosen(Novelty.FRESH, (Reason("A world that you have not heard in four weeks.", fact),))
+
+
+def _nights(count: int) -> str:
+    return "1 night" if count == 1 else f"{count} nights"
 
 
 def _hour(evening: Evening) -> str:

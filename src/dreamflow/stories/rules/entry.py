@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from dreamflow.stories.model import CALMEST, LIVELIEST
 from dreamflow.stories.rules.pack import PackError
 
 
@@ -40,10 +41,10 @@ class Entry:
         return value
 
     def level(self, field: str) -> int:
-        """An energy, 0 to 5."""
+        """An energy."""
         value = self.number(field)
-        if not 0 <= value <= 5:  # noqa: PLR2004 - the scale of energies, stated in the docstring
-            raise self.wrong(field, "must be 0 to 5")
+        if not CALMEST <= value <= LIVELIEST:
+            raise self.wrong(field, f"must be {CALMEST} to {LIVELIEST}")
         return value
 
     def share(self, field: str) -> float:
@@ -81,11 +82,11 @@ class Entry:
         value = self.values.get(field)
         if value is None and default is not None:
             return default
-        items = cast("Sequence[object]", value) if isinstance(value, list) else ()
-        numbers = [item for item in items if isinstance(item, int)]
-        if len(numbers) != 2 or len(items) != 2 or numbers[0] > numbers[1]:  # noqa: PLR2004 - a pair
-            raise self.wrong(field, "must be two whole numbers, the smaller first")
-        return numbers[0], numbers[1]
+        match value:
+            case [int() as smaller, int() as larger] if smaller <= larger:
+                return smaller, larger
+            case _:
+                raise self.wrong(field, "must be two whole numbers, the smaller first")
 
     def known(self, *fields: str) -> None:
         """Refuse a field that nobody reads: most likely it is misspelt."""

@@ -21,10 +21,13 @@ NAME_SLOTS: Final = frozenset({"lead", "leads", "sibling", "children", "child"})
 LEAD_SLOTS: Final = frozenset({"lead", "leads", "children"})
 """Slots that say the lead's name."""
 
-PLACE_SLOTS: Final = ("place", "at", "to", "light", "sound", "hush", "dark")
+PLACE_SENTENCES: Final = ("light", "sound", "hush", "dark")
+"""What a setting says in whole sentences."""
+
+PLACE_SLOTS: Final = ("place", "at", "to", *PLACE_SENTENCES)
 """What every setting lends."""
 
-ONCE_SLOTS: Final = frozenset({"light", "sound", "hush", "dark", "habit", "doze", "quirk", "rest", "owner_habit"})
+ONCE_SLOTS: Final = frozenset({*PLACE_SENTENCES, "habit", "doze", "quirk", "rest", "owner_habit"})
 """Whole clauses: a story says each at most once."""
 
 SLOT_NEEDS: Final[Mapping[str, str]] = {

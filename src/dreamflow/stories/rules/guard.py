@@ -51,14 +51,13 @@ class Finding:
     passage: int
 
 
-def check(draft: Draft, brief: Brief, pack: Pack, bans: Sequence[str] = ()) -> tuple[Finding, ...]:
+def check(draft: Draft, brief: Brief, pack: Pack) -> tuple[Finding, ...]:
     """Everything that is wrong with a draft; empty when it may be read to a child.
 
     Args:
         draft: the finished text.
         brief: whose names it must carry and how long it must be.
         pack: whose shape it follows and whose banned words hold.
-        bans: further words or phrases that tonight's plan forbids.
     """
     names = tuple(dict.fromkeys(listener.name for listener in brief.listeners))
     opaque = _opaque(names)
@@ -66,8 +65,8 @@ def check(draft: Draft, brief: Brief, pack: Pack, bans: Sequence[str] = ()) -> t
     starts = _starts(draft)
     shape = next(shape for shape in pack.shapes if shape.id == draft.shape)
     return (
-        *_words(plain, (*pack.lexicon.banned, *bans)),
-        *_names(draft, names, _said(draft, names[0], pack), starts),
+        *_words(plain, pack.lexicon.banned),
+        *_names(draft, set(names) - _heard(draft, opaque), _said(draft, names[0], pack), starts),
         *_length(draft, brief),
         *_energy(draft, shape, starts),
         *_stillness(plain, starts),
@@ -103,11 +102,14 @@ def _words(plain: Sequence[str], banned: Sequence[str]) -> Iterable[Finding]:
             yield Finding(Rule.BANNED, at)
 
 
-def _names(draft: Draft, names: Sequence[str], said: Sequence[int], starts: Sequence[float]) -> Iterable[Finding]:
-    last = len(draft.passages) - 1
-    for name in names:
-        if not any(name in passage.text for passage in draft.passages):
-            yield Finding(Rule.NAME_MISSING, last)
+def _heard(draft: Draft, names: re.Pattern[str]) -> set[str]:
+    """The names that are said, as whole words: "All is well" does not say "Al"."""
+    return {name for passage in draft.passages for name in names.findall(passage.text)}
+
+
+def _names(draft: Draft, missing: Iterable[str], said: Sequence[int], starts: Sequence[float]) -> Iterable[Finding]:
+    for _ in missing:
+        yield Finding(Rule.NAME_MISSING, len(draft.passages) - 1)
     if sum(said) > name_budget(draft.words) + 1:
         yield Finding(Rule.NAME_OFTEN, max(range(len(said)), key=said.__getitem__))
     late = [at for at, start in enumerate(starts) if start >= LAST_FIFTH and said[at]]

@@ -2,12 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Final
 
 from dreamflow.stories.model import AgeBand
-from dreamflow.stories.rules.grammar import NAME_SLOTS, PACK_SLOTS, PLACE_SLOTS, name_values, pack_values
+from dreamflow.stories.rules.grammar import (
+    NAME_SLOTS,
+    PACK_SLOTS,
+    PLACE_SENTENCES,
+    PLACE_SLOTS,
+    name_values,
+    pack_values,
+)
 from dreamflow.stories.rules.pack import Beat, Creature, Item, Pack, Role, Shape, Storylet
 
 LIVELY_FROM: Final = 3
@@ -34,6 +41,7 @@ A whole story stays well below, because most of its storylets are plain enough f
 """
 
 _SENTENCE_END: Final = re.compile(r"[.!?]+[\"”]?(?:\s|$)")
+_LEANING: Final = re.compile(r"\s*(?:It|They)\b")
 _ARTICLE: Final = re.compile(
     r"(?<![\w'])(?:(?:a) (?=[aeiou])(?!one\b|use|uni|ewe)|(?:an) (?![aeiouh]))\w*", re.IGNORECASE
 )
@@ -57,15 +65,29 @@ class Problem:
 def lint(pack: Pack) -> list[Problem]:
     """Everything an author should mend, in the order of the pack; empty for a pack that may ship."""
     checks: Sequence[Callable[[Pack], Iterable[Problem]]] = (
-        _ids, _slots, _places, _scenery, _reachable, _facts, _articles, _energies, _banned, _sentences, _starved,
-        _optional, _callbacks,
+        _ids, _slots, _joins, _places, _scenery, _reachable, _facts, _articles, _energies, _banned, _sentences,
+        _starved, _optional, _callbacks,
     )  # fmt: skip
-    return [problem for check in checks for problem in check(pack)]
+    return [*_missing(pack)] or [problem for check in checks for problem in check(pack)]
 
 
 def sentences(text: str) -> list[int]:
     """How many words each sentence has."""
     return [len(part.split()) for part in _SENTENCE_END.split(text) if part.split()]
+
+
+def _missing(pack: Pack) -> Iterator[Problem]:
+    """What no story can do without, nor any other check."""
+    kinds: Sequence[tuple[str, Sized, int]] = (
+        ("theme", pack.themes, 1),
+        ("place", pack.settings, 1),
+        ("companion", pack.creatures, 2),  # one to walk with, and one whose thing was found
+        ("object", pack.items, 1),
+        ("shape", pack.shapes, 1),
+    )
+    for kind, entries, least in kinds:
+        if len(entries) < least:
+            yield Problem("missing", kind, f"there must be at least {least}")
 
 
 def _ids(pack: Pack) -> Iterator[Problem]:
@@ -86,12 +108,21 @@ def _slots(pack: Pack) -> Iterator[Problem]:
             yield Problem("unknown-slot", part.id, "an answer belongs to an act and says no name")
         if "child" in part.slots and part.role is not Role.ACT:
             yield Problem("unknown-slot", part.id, "{child} belongs to acts")
-        if "sibling" in part.slots and part.children[0] < 2:  # noqa: PLR2004 - a sibling makes two
+        if "sibling" in part.slots and part.children[0] <= 1:
             yield Problem("unknown-slot", part.id, "{sibling} needs two children")
     for shape in pack.shapes:
         for title in shape.titles:
             if not set(title.slots) <= PACK_SLOTS:
                 yield Problem("unknown-slot", shape.id, "a title has a slot without a value")
+
+
+def _joins(pack: Pack) -> Iterator[Problem]:
+    """A place's sentence may be about anything, so "It" or "They" after it would mean something else in each place."""
+    for part in pack.storylets:
+        for line in part.texts:
+            for slot, after in zip(line.slots, line.parts[2::2], strict=True):
+                if slot in PLACE_SENTENCES and _LEANING.match(after):
+                    yield Problem("join", part.id, f"goes on after {{{slot}}} with a word that leans on it")
 
 
 def _places(pack: Pack) -> Iterator[Problem]:

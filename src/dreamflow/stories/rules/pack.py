@@ -189,7 +189,7 @@ class Lexicon:
 
     Attributes:
         banned: never in a story.
-        lively: only where the energy is 2 or more.
+        lively: only where the energy is 3 or more.
         calm: expected near the end.
         scenery: by kind, the words that only fit a place that has it.
     """
@@ -207,7 +207,6 @@ class Pack:
     id: str
     version: int
     language: str
-    licence: str
     themes: tuple[Theme, ...]
     settings: tuple[Setting, ...]
     creatures: tuple[Creature, ...]

@@ -40,12 +40,12 @@ def read_pack(files: Files) -> Pack:
     head.known("id", "version", "schema", "language", "licence", "title")
     if head.number("schema") != SCHEMA_VERSION:
         raise head.wrong("schema", f"this program reads schema {SCHEMA_VERSION}")
+    head.text("licence")  # nobody reads it here, but no pack is passed on without one
     storylets = tuple(_storylet(entry) for entry in _all(files, "storylet"))
     return Pack(
         id=head.text("id"),
         version=head.number("version"),
         language=head.text("language"),
-        licence=head.text("licence"),
         themes=tuple(_theme(entry) for entry in _all(files, "theme")),
         settings=tuple(_setting(entry) for entry in _all(files, "place")),
         creatures=tuple(_creature(entry) for entry in _all(files, "companion")),
@@ -112,9 +112,11 @@ def _shape(entry: Entry) -> Shape:
     ids = [beat.id for beat in beats]
     if not beats or [beat.share for beat in beats] != sorted(beat.share for beat in beats):
         raise entry.wrong("beat", "must have beats whose shares grow")
-    refrain = entry.texts("refrain")
-    if len(refrain) != 3:  # noqa: PLR2004 - full, shortened, last words
-        raise entry.wrong("refrain", "must be full, shortened, last words")
+    match entry.texts("refrain"):
+        case (full, shortened, last_words):
+            refrain = full, shortened, last_words
+        case _:
+            raise entry.wrong("refrain", "must be full, shortened, last words")
     resolution, breath = f"{shape}.{entry.text('resolution')}", f"{shape}.{entry.text('breath')}"
     for field, value in (("resolution", resolution), ("breath", breath)):
         if value not in ids[1:]:
@@ -125,7 +127,7 @@ def _shape(entry: Entry) -> Shape:
         beats=beats,
         resolution=resolution,
         breath=breath,
-        refrain=(refrain[0], refrain[1], refrain[2]),
+        refrain=refrain,
         titles=tuple(template(title) for title in entry.texts("titles")),
     )
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 from dreamflow.stories.model import AgeBand, Brief
 from dreamflow.stories.rules.evening import band_of
 from dreamflow.stories.rules.pack import Beat, Creature, Item, Pack, PackError, Setting, Shape
+from dreamflow.stories.rules.siblings import reading_age
 
 SLOWING: Final = 0.15
 """How much the reading pace has fallen by the last word."""
@@ -108,7 +109,7 @@ def plan(brief: Brief, pack: Pack) -> Outline:
     setting = fresh(settings, memory.places, PLACE_WINDOW, chance)
     pal = fresh(pack.creatures, memory.companions, COMPANION_WINDOW, chance)
     owner = chance.choice([creature for creature in pack.creatures if creature.id != pal.id])
-    band = band_of(min(listener.age for listener in brief.listeners))
+    band = band_of(reading_age(brief.listeners))
     words = target_words(brief.minutes, brief.words_per_minute)
     return Outline(
         shape=shape,

@@ -30,7 +30,7 @@ def lead(listeners: Sequence[Listener], history: Sequence[Night]) -> Chosen[List
         (
             Reason(
                 "Turns are shared: nobody here has led fewer stories.",
-                Fact("history.leads", f"{led} of {len(history)} nights"),
+                Fact("history.leads", f"{led} of {len(history)}"),
             ),
         ),
     )

@@ -10,7 +10,9 @@ from dreamflow.stories.model import Night, Outcome, ThemeId
 
 WINDOW: Final = timedelta(days=28)
 FAVOURITES: Final = 3
-_FINISHED: Final = frozenset({Outcome.COMPLETED, Outcome.ASLEEP})
+FINISHED: Final = frozenset({Outcome.COMPLETED, Outcome.ASLEEP})
+"""Heard to the end, or asleep before it: both are what a bedtime story is for."""
+
 _ENOUGH: Final = 3  # nights before a theme is called a favourite
 
 BUCKETS: Final = ((0, "0"), (4, "1-4"), (14, "5-14"), (28, "15-28"))
@@ -36,7 +38,7 @@ def recent(history: Sequence[Night], evening: date) -> tuple[Night, ...]:
 
 def tallies(nights: Sequence[Night]) -> Mapping[ThemeId, Tally]:
     """How each theme went; nights without a known end do not count."""
-    finished = Counter(night.theme for night in nights if night.outcome in _FINISHED)
+    finished = Counter(night.theme for night in nights if night.outcome in FINISHED)
     skipped = Counter(night.theme for night in nights if night.outcome is Outcome.SKIPPED)
     return {theme: Tally(finished[theme], skipped[theme]) for theme in finished.keys() | skipped.keys()}
 
@@ -46,7 +48,7 @@ def favourite_categories(nights: Sequence[Night], categories: Mapping[ThemeId, s
 
     Their rank changes nearly every night; it would tell more than it helps.
     """
-    finished = Counter(categories[n.theme] for n in nights if n.outcome in _FINISHED and n.theme in categories)
+    finished = Counter(categories[n.theme] for n in nights if n.outcome in FINISHED and n.theme in categories)
     liked = [(count, category) for category, count in finished.items() if count >= _ENOUGH]
     most = sorted(liked, key=lambda pair: (-pair[0], pair[1]))[:FAVOURITES]
     return tuple(sorted(category for _, category in most))

@@ -7,8 +7,10 @@ from typing import Final
 from dreamflow.stories.model import Theme, ThemeId
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")  # a lone letter, such as what "fox's" ends in, says nothing
+_NOT: Final = re.compile(
+    r"\b(?:no|not|none|nothing|never|without|except|but|cannot|dont)\b|n['\u2019]t\b", re.IGNORECASE
+)
 _CALMER: Final = frozenset({"calm", "calmer", "quiet", "quieter", "sleepy", "tired", "gentle", "soft", "slow"})
-_LITTLE: Final = frozenset({"the", "and", "of", "a", "an", "at", "in", "to", "little", "quiet"})
 
 
 def wished_theme(text: str, themes: Sequence[Theme]) -> ThemeId | None:
@@ -24,9 +26,21 @@ def wishes_calm(text: str) -> bool:
 
 
 def _words_of(theme: Theme) -> frozenset[str]:
-    return (_words(theme.category) | _words(theme.title) | frozenset(theme.words)) - _LITTLE
+    return _words(theme.category) | frozenset(theme.words)
 
 
 def _words(text: str) -> frozenset[str]:
-    words = {word.casefold() for word in _WORD.findall(text)}
-    return frozenset(words | {word.removesuffix("s") for word in words})
+    """The words of a wish, singular too; none if it says no to something, because to what would be a guess."""
+    if _NOT.search(text):
+        return frozenset()
+    return frozenset(form for word in _WORD.findall(text) for form in _forms(word.casefold()))
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    """A word, and what it may be the plural of: "boats", "foxes", "cities"."""
+    return (
+        word,
+        word.removesuffix("s"),
+        re.sub(r"(?:(?<=[sxz])|(?<=[cs]h))es$", "", word),
+        re.sub(r"ies$", "y", word),
+    )
