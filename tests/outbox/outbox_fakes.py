@@ -27,7 +27,7 @@ from dreamflow.outbox import (
     Outgoing,
     Sink,
 )
-from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries, journal
 from dreamflow.outbox.ports import Accepted, Answer, Deferred, OneByOne, Rejected
 from kit.kit_house import EVENING, opened
 
@@ -199,6 +199,11 @@ class Outbox:
 
     async def reasons(self) -> dict[str, str]:
         return {row.id: row.reason for row in await self.rows() if row.reason is not None}
+
+    async def facts(self) -> Sequence[Any]:
+        """The journal, oldest first."""
+        query = select(journal).order_by(journal.c.seq)
+        return await self.database.read(lambda connection: connection.execute(query).all())
 
     async def rows(self) -> Sequence[Any]:
         query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)

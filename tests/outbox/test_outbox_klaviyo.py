@@ -270,6 +270,13 @@ async def test_what_klaviyo_received_is_read_back_newest_first_without_its_own_p
     assert (query["sort"], query["page[size]"], query["include"]) == ("-datetime", "5", "metric,profile")
 
 
+async def test_the_hour_of_an_event_is_shown_in_utc_wherever_the_account_is(wire: Wire) -> None:
+    elsewhere = KNOWN | {"attributes": {"datetime": "2026-03-10T15:00:00-04:00"}}
+    [event] = await KlaviyoReceived(await wire.connect(Reply(200, listed(elsewhere)))).recent(5)
+    assert event.at is not None
+    assert (event.at, event.at.hour) == (HOUR, 19)
+
+
 async def test_an_event_of_an_unknown_metric_or_family_is_shown_as_unknown(wire: Wire) -> None:
     received = KlaviyoReceived(await wire.connect(Reply(200, listed({"attributes": {"datetime": None}}))))
     assert await received.recent(5) == [ReceivedEvent("?", "?", None, {})]

@@ -15,12 +15,11 @@ from typing_extensions import override
 from aioklaviyo import Klaviyo
 from client.client_server import PaperClock, Reply, Reset, ScriptedServer, Step, in_turn, problem
 from dreamflow.identity import ParentId
-from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.errors import Unavailable
-from dreamflow.profiles import Origin, ProfileService, ProfileSource, ProfileView
+from dreamflow.profiles import ProfileService, ProfileSource, ProfileView
 from dreamflow.profiles.adapters.klaviyo import KlaviyoProfiles, ProfileUnavailable
 from dreamflow.profiles.rules import view_of
-from kit.kit_house import EVENING, examples
+from kit.kit_house import examples
 
 ANN = ParentId("parent-ann")
 PATIENCE = 20.0
@@ -40,7 +39,7 @@ class Mirror(ProfileSource):
 
 
 def service(source: ProfileSource | None, budget_seconds: float = 0.8) -> ProfileService:
-    return ProfileService(source, ManualClock(EVENING), budget_seconds=budget_seconds)
+    return ProfileService(source, budget_seconds=budget_seconds)
 
 
 def saying(properties: Mapping[str, Any] | None) -> Mirror:
@@ -51,22 +50,20 @@ def saying(properties: Mapping[str, Any] | None) -> Mirror:
 
 
 async def test_what_klaviyo_knows_becomes_a_view() -> None:
-    mirror = saying({"plan_tier": "family", "favourite_theme_categories": ["sea", "forest"], "other": 1})
+    mirror = saying({"favourite_theme_categories": ["sea", "forest"], "other": 1})
     view = await service(mirror, 0.5).view(ANN)
-    assert view == ProfileView(Origin.KLAVIYO, EVENING, "", "family", ("sea", "forest"))
+    assert view == ProfileView(favourite_theme_categories=("sea", "forest"))
     assert mirror.asked == [(ANN, 0.5)]
 
 
 async def test_a_family_klaviyo_does_not_know_has_a_view_that_says_so() -> None:
     view = await service(saying(None)).view(ANN)
-    assert (view.origin, view.favourite_theme_categories, view.plan_tier) == (Origin.NONE, (), None)
-    assert "does not know" in view.note
+    assert view == ProfileView("Klaviyo does not know this family yet")
 
 
 async def test_without_klaviyo_there_is_a_view_that_says_so() -> None:
     view = await service(None).view(ANN)
-    assert (view.origin, view.fetched_at) == (Origin.NONE, EVENING)
-    assert "not configured" in view.note
+    assert view == ProfileView("Klaviyo is not configured")
 
 
 async def test_a_source_that_never_answers_costs_the_budget_and_no_more() -> None:
@@ -81,8 +78,7 @@ async def test_a_source_that_never_answers_costs_the_budget_and_no_more() -> Non
 
     with capture_logs() as logs:
         view = await asyncio.wait_for(service(Mirror(answer), 0.001).view(ANN), PATIENCE)
-    assert view.origin is Origin.NONE
-    assert "in time" in view.note
+    assert view == ProfileView("Klaviyo did not answer in time")
     assert left == ["not left waiting"]
     assert [entry["cause"] for entry in logs] == ["TimeoutError"]
     assert ANN not in str(logs)
@@ -97,8 +93,7 @@ async def test_a_source_that_fails_gives_a_view_that_says_so_and_a_log_line_with
 
     with capture_logs() as logs:
         view = await service(Mirror(answer)).view(ANN)
-    assert view.origin is Origin.NONE
-    assert view.note
+    assert view == ProfileView("Klaviyo did not answer in time")
     assert [entry["cause"] for entry in logs] == [type(error).__name__]
     assert "Canary" not in str(logs) + view.note
 
@@ -123,16 +118,15 @@ json_values = st.recursive(
     max_leaves=20,
 )
 lies = st.dictionaries(st.text(max_size=8), json_values, max_size=4) | st.fixed_dictionaries(
-    {}, optional={"plan_tier": json_values, "favourite_theme_categories": json_values | st.lists(json_values)}
+    {}, optional={"favourite_theme_categories": json_values | st.lists(json_values)}
 )
 
 
 @examples
 @given(lies)
 def test_whatever_the_properties_are_the_view_has_the_promised_shape(properties: dict[str, Any]) -> None:
-    view = view_of(properties, EVENING)
-    assert view.origin is Origin.KLAVIYO
-    assert view.plan_tier is None or 0 < len(view.plan_tier) <= 40
+    view = view_of(properties)
+    assert view.note == ""
     hints = view.favourite_theme_categories
     assert len(hints) <= 12
     assert len(set(hints)) == len(hints)
@@ -153,14 +147,7 @@ def test_whatever_the_properties_are_the_view_has_the_promised_shape(properties:
     ],
 )
 def test_only_short_words_in_a_list_are_hints(told: object, understood: tuple[str, ...]) -> None:
-    assert view_of({"favourite_theme_categories": told}, EVENING).favourite_theme_categories == understood
-
-
-@pytest.mark.parametrize(
-    ("told", "understood"), [("free", "free"), ("", None), (1, None), (["free"], None), ("x" * 41, None), (None, None)]
-)
-def test_only_a_short_word_is_a_plan(told: object, understood: str | None) -> None:
-    assert view_of({"plan_tier": told}, EVENING).plan_tier == understood
+    assert view_of({"favourite_theme_categories": told}).favourite_theme_categories == understood
 
 
 class Wire:
@@ -239,4 +226,4 @@ async def test_whatever_goes_wrong_at_klaviyo_is_one_error_and_a_view_without_hi
         await profiles.properties(ANN, within_seconds=5)
     with capture_logs():
         view = await service(profiles, 5).view(ANN)
-    assert view.origin is Origin.NONE
+    assert view == ProfileView("Klaviyo did not answer in time")

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, Table, select
 
 from dreamflow.identity import ParentId
 from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.db import SqliteDatabase
 from dreamflow.kit.ids import SeededIds
-from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from dreamflow.outbox.adapters.sql import append, deliveries, journal
 from dreamflow.subscriptions import Subscription, SubscriptionService, Tier
-from dreamflow.subscriptions.adapters.sql import SqlSubscriptionStore
+from dreamflow.subscriptions.adapters.sql import SqlSubscriptionStore, subscriptions
 from dreamflow.subscriptions.errors import SubscriptionExists
 from kit.kit_house import EVENING, opened
 
-ANN, BEN = ParentId("ann"), ParentId("ben")
+ANN = ParentId("ann")
 
 
 @pytest.fixture
@@ -33,20 +33,18 @@ def plans_of(database: SqliteDatabase, *, simulated: bool = False) -> Subscripti
 
 
 async def rows(database: SqliteDatabase) -> list[Any]:
-    query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+    return await every(database, deliveries, deliveries.c.seq, deliveries.c.part)
+
+
+async def every(database: SqliteDatabase, table: Table, *order: Column[Any]) -> list[Any]:
+    query = select(table).order_by(*order)
     return list(await database.read(lambda connection: connection.execute(query).all()))
 
 
-async def test_a_family_that_chose_no_plan_is_on_the_free_one(database: SqliteDatabase) -> None:
-    assert await plans_of(database).tier(ANN) is Tier.FREE
-
-
 @pytest.mark.parametrize("tier", Tier)
-async def test_a_chosen_plan_holds_for_that_family_only(database: SqliteDatabase, tier: Tier) -> None:
-    plans = plans_of(database)
-    assert await plans.start(ANN, tier, ledger_entry="l-1") == Subscription(ANN, tier, EVENING)
-    assert await plans.tier(ANN) is tier
-    assert await plans.tier(BEN) is Tier.FREE
+async def test_a_chosen_plan_is_kept_for_that_family(database: SqliteDatabase, tier: Tier) -> None:
+    assert await plans_of(database).start(ANN, tier, ledger_entry="l-1") == Subscription(ANN, tier, EVENING)
+    assert await every(database, subscriptions) == [(ANN, tier, EVENING)]
 
 
 async def test_a_second_plan_is_refused_and_changes_nothing(database: SqliteDatabase) -> None:
@@ -55,8 +53,8 @@ async def test_a_second_plan_is_refused_and_changes_nothing(database: SqliteData
         *(plans.start(ANN, tier, ledger_entry="l-1") for tier in Tier), return_exceptions=True
     )
     assert sum(isinstance(result, SubscriptionExists) for result in results) == len(Tier) - 1
-    assert await plans.tier(ANN) is Tier.FREE
-    assert len(await SqlDeliveries(database, SeededIds(6)).recent(10)) == 1
+    assert await every(database, subscriptions) == [(ANN, Tier.FREE, EVENING)]
+    assert len(await every(database, journal)) == 1
     assert len(await rows(database)) == 2
 
 
@@ -72,7 +70,7 @@ async def test_what_leaves_is_the_tier_and_the_hour_under_the_cited_consent(data
     assert {(row.purpose, row.ledger_entry, row.backfill) for row in await rows(database)} == {
         ("service", "l-1", False)
     }
-    [fact] = await SqlDeliveries(database, SeededIds(6)).recent(10)
+    [fact] = await every(database, journal)
     assert (fact.type, fact.facts, fact.occurred_at) == (
         "subscriptions.subscription_created",
         {"tier": "family"},

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi.staticfiles import StaticFiles
 from structlog.testing import capture_logs
 
 from dreamflow.kit.errors import Refused
@@ -21,8 +23,11 @@ def failing() -> Failing:
 
 
 @pytest.fixture
-async def client(failing: Failing) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(app_that(failing)) as client:
+async def client(failing: Failing, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    (tmp_path / "here.css").write_text("p {}")
+    app = app_that(failing)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    async with client_of(app) as client:
         yield client
 
 
@@ -116,6 +121,34 @@ async def test_the_log_line_has_the_routes_pattern_and_nothing_the_caller_typed(
     ]
     assert "Canary" not in str(logs)
     assert "4711" not in str(logs)
+
+
+async def test_of_a_file_that_is_asked_for_only_the_mount_is_logged(client: httpx2.AsyncClient) -> None:
+    with capture_logs() as logs:
+        for path in ("/static/Canary-is-5.css", "/static/Canary/is/5", "/static/here.css", "/static"):
+            await client.get(path)
+        await client.post("/static/Canary-is-5.css")
+    assert [(entry["route"], entry["status"]) for entry in logs] == [
+        ("/static", 404),
+        ("/static", 404),
+        ("/static", 200),
+        ("unmatched", 307),
+        ("/static", 405),
+    ]
+    assert "Canary" not in str(logs)
+
+
+async def test_a_file_may_be_kept_for_a_while_but_not_that_there_is_none(client: httpx2.AsyncClient) -> None:
+    found = await client.get("/static/here.css")
+    same = await client.get("/static/here.css", headers={"if-none-match": found.headers["etag"]})
+    missing = await client.get("/static/Canary-is-5.css")
+    refused = await client.post("/static/here.css")
+    assert [(answer.status_code, answer.headers["cache-control"]) for answer in (found, same, missing, refused)] == [
+        (200, "max-age=3600"),
+        (304, "max-age=3600"),
+        (404, "no-store"),
+        (405, "no-store"),
+    ]
 
 
 async def test_an_answer_that_breaks_off_is_noted_without_the_message_and_not_called_complete(

@@ -17,14 +17,16 @@ from structlog.testing import capture_logs
 
 import dreamflow
 from dreamflow.families import FamilyExists, FamilyNotFound
-from dreamflow.identity.errors import InvalidToken, MissingToken, OperatorOnly
+from dreamflow.identity.errors import InvalidToken, MissingToken
 from dreamflow.kit.db import DatabaseUnavailable, SchemaTooNew
 from dreamflow.kit.errors import DreamFlowError, FieldError, Invalid, Refused
 from dreamflow.kit.idempotency import KeyReused
-from dreamflow.kit.secret_file import UnsafeSecretFile
+from dreamflow.kit.private_file import UnusablePrivateFile
 from dreamflow.kit.turn import TurnTaken
+from dreamflow.settings import SettingsError
 from dreamflow.stories.rules.pack import PackError
 from dreamflow.web.problems import status_of
+from dreamflow.web.sessions import ForgedForm
 from web.web_errors import CANARY, Failing, app_that, client_of
 
 
@@ -45,7 +47,7 @@ def every_error() -> list[type[DreamFlowError]]:
 
 
 ERRORS = every_error()
-OURS_TO_MEND = {SchemaTooNew, UnsafeSecretFile, TurnTaken, PackError}
+OURS_TO_MEND = {SchemaTooNew, SettingsError, UnusablePrivateFile, TurnTaken, PackError}
 """An installation or a pack is broken: most stop the program before it answers, and no caller can do anything."""
 
 
@@ -90,7 +92,7 @@ def check(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     [
         (MissingToken(), 401, "missing-token", {"www-authenticate": "Bearer"}),
         (InvalidToken(), 401, "invalid-token", {"www-authenticate": 'Bearer error="invalid_token"'}),
-        (OperatorOnly(), 403, "operator-only", {}),
+        (ForgedForm("Elsewhere."), 403, "forged-form", {}),
         (FamilyNotFound("None."), 404, "family-not-found", {}),
         (FamilyExists("One."), 409, "family-exists", {}),
         (KeyReused("Again."), 422, "idempotency-key-reused", {}),
@@ -253,3 +255,16 @@ async def test_a_person_with_a_browser_gets_a_page_and_a_program_gets_a_document
     assert shown.headers["x-request-id"]
     for document in told:
         assert (document.status_code, document.headers["content-type"]) == (status, "application/problem+json")
+
+
+async def test_a_page_has_the_headers_that_belong_to_its_problem(failing: Failing) -> None:
+    def page(_: Request, status: int, sentence: str) -> Response:
+        return HTMLResponse(sentence, status)
+
+    failing.error = DatabaseUnavailable("Full.")
+    async with client_of(app_that(failing, page=page)) as client:
+        refused = await client.delete("/evening", headers={"accept": "text/html"})
+        away = await client.get("/evening", headers={"accept": "text/html"})
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+    assert away.headers["content-type"].startswith("text/html")

@@ -161,16 +161,3 @@ class Books:
     def balanced(self) -> bool:
         """Nothing was lost: accepted = delivered + dead + withheld + superseded + pending."""
         return self.accepted == self.delivered + self.dead + self.withheld + self.superseded + self.pending
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A journal row, for those who read it."""
-
-    seq: int
-    id: str
-    parent: str
-    type: str
-    occurred_at: datetime
-    facts: Mapping[str, Any]
-    simulated: bool

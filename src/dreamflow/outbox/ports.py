@@ -55,7 +55,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event as the other side shows it."""
+    """An event as the other side shows it; `at` in UTC."""
 
     metric: str
     parent: str
@@ -79,7 +79,7 @@ class ConsentGate(Protocol):
     """Asked again just before something leaves."""
 
     async def permitted(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
-        """The ids of those whose consent still holds."""
+        """The ids of those that cite a consent which still holds."""
         ...
 
 

@@ -5,11 +5,10 @@ import asyncio
 import structlog
 
 from dreamflow.identity import ParentId
-from dreamflow.kit.clock import Clock
 from dreamflow.kit.errors import Unavailable
 from dreamflow.profiles.model import ProfileView
 from dreamflow.profiles.ports import ProfileSource
-from dreamflow.profiles.rules import no_view, view_of
+from dreamflow.profiles.rules import view_of
 
 _log = structlog.get_logger()
 
@@ -19,23 +18,21 @@ class ProfileService:
 
     Args:
         source: where profiles are; none when Klaviyo is not configured.
-        clock: for the age of a view.
         budget_seconds: the longest a story waits for a view.
     """
 
-    def __init__(self, source: ProfileSource | None, clock: Clock, *, budget_seconds: float) -> None:
+    def __init__(self, source: ProfileSource | None, *, budget_seconds: float) -> None:
         self._source = source
-        self._clock = clock
         self._budget_seconds = budget_seconds
 
     def unasked(self) -> ProfileView:
         """The view of a family that does not want Klaviyo to be asked."""
-        return no_view("Klaviyo was not asked: personal suggestions are off", self._clock.now())
+        return ProfileView("Klaviyo was not asked: personal suggestions are off")
 
     async def view(self, parent: ParentId) -> ProfileView:
         """What Klaviyo says now, or a view that says why there is none."""
         if self._source is None:
-            return no_view("Klaviyo is not configured", self._clock.now())
+            return ProfileView("Klaviyo is not configured")
         try:
             # The source has the same limit; this one also holds when the source does not keep to it.
             async with asyncio.timeout(self._budget_seconds):
@@ -43,7 +40,7 @@ class ProfileService:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Klaviyo, the story still comes
             told = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
             _log.warning("profiles.no_view", cause=type(told).__name__)
-            return no_view("Klaviyo did not answer in time", self._clock.now())
+            return ProfileView("Klaviyo did not answer in time")
         if properties is None:
-            return no_view("Klaviyo does not know this family yet", self._clock.now())
-        return view_of(properties, self._clock.now())
+            return ProfileView("Klaviyo does not know this family yet")
+        return view_of(properties)

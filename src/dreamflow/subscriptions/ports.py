@@ -2,17 +2,12 @@
 
 from typing import Protocol
 
-from dreamflow.identity import ParentId
 from dreamflow.outbox import Envelope
 from dreamflow.subscriptions.model import Subscription
 
 
 class SubscriptionStore(Protocol):
     """Plans of families. A change commits together with its fact."""
-
-    async def find(self, parent: ParentId) -> Subscription | None:
-        """The family's plan, if it chose one."""
-        ...
 
     async def start(self, subscription: Subscription, fact: Envelope) -> None:
         """Store a first plan.

@@ -1,4 +1,4 @@
-"""Plan use cases: start one, and say which one it is."""
+"""Plan use cases: start one."""
 
 from dreamflow.identity import ParentId
 from dreamflow.kit.clock import Clock
@@ -39,8 +39,3 @@ class SubscriptionService:
         fact = subscription_created(self._ids.new(), subscription, ledger_entry=ledger_entry, simulated=self._simulated)
         await self._store.start(subscription, fact)
         return subscription
-
-    async def tier(self, parent: ParentId) -> Tier:
-        """The family's plan; `FREE` when it never chose one."""
-        subscription = await self._store.find(parent)
-        return Tier.FREE if subscription is None else subscription.tier

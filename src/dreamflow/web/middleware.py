@@ -1,6 +1,7 @@
 """What happens to every request: an id, a size limit, safe headers, one log line.
 
-The log line has the route's pattern instead of the path, so that an id or a typed value never lands in a log.
+The log line has the route's pattern instead of the path, so that an id or a typed value never lands in a log. Of what
+is mounted it has the mount alone.
 """
 
 import time
@@ -31,6 +32,7 @@ SAFE_HEADERS: Final = {
 }
 
 _TOO_LARGE: Final = HTTPException(413, f"A request has at most {LARGEST_BODY // 1024} kB.")
+_FILE_STATUSES: Final = frozenset({200, 304})  # the file, or: the one you have is still right
 _log = structlog.get_logger()
 
 
@@ -67,8 +69,9 @@ class Envelope:
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = scope["request_id"]
-                # Everything but the style sheet is somebody's evening: it stays out of every cache.
-                headers["cache-control"] = "max-age=3600" if scope["path"].startswith("/static/") else "no-store"
+                # Everything but a file of ours is somebody's evening, or a mistake: it stays out of every cache.
+                is_ours = scope["path"].startswith("/static/") and status in _FILE_STATUSES
+                headers["cache-control"] = "max-age=3600" if is_ours else "no-store"
             await send(message)
 
         try:
@@ -112,6 +115,8 @@ def _pattern(scope: Scope) -> str:
     """The path with its parameters' names instead of their values."""
     if "endpoint" not in scope:
         return "unmatched"
+    if "app_root_path" in scope:  # a mount takes any path below its own, and has no parameters to tell it by
+        return str(scope["root_path"])
     segments = scope["path"].split("/")
     # Parameters come last in our paths, so that each is looked for from the end.
     for name, value in reversed(scope.get("path_params", {}).items()):

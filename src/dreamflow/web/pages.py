@@ -13,7 +13,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, Field
 
-from dreamflow.families import CONSENT_TEXTS, Family, FamilyService, Purpose
+from dreamflow.families import CONSENT_TEXTS, Family, FamilyService, Purpose, evening_of
 from dreamflow.identity import Caller, IdentityService, InvalidToken, Role
 from dreamflow.kit.clock import Clock
 from dreamflow.kit.errors import DreamFlowError, NotFound
@@ -287,6 +287,8 @@ class Pages:
             "tonight.html",
             status=HTTPStatus.OK if error is None else status_of(error),
             children=children,
+            evening=evening_of(self._deps.clock.now(), family.zone),
+            listening=() if tonight is None else [listener.id for listener in tonight.listeners],
             tonight=tonight,
             reasons=() if tonight is None else _reasons(tonight.plan),
             theme=None if tonight is None else self._deps.stories.theme_of(family, tonight.plan),

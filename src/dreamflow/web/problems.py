@@ -6,7 +6,7 @@ A problem names the field and the reason, never the value: what a parent typed m
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from fastapi import FastAPI, Request
@@ -43,6 +43,7 @@ STATUSES: Final[tuple[tuple[type[DreamFlowError], HTTPStatus], ...]] = (
 )
 
 Page = Callable[[Request, int, str], Response]
+E = TypeVar("E", bound=Exception)
 
 _RETRY_AFTER_SECONDS: Final = "5"
 _TOO_LARGE: Final = 413
@@ -94,27 +95,28 @@ def install(app: FastAPI, page: Page | None = None) -> None:
         page: shows a status and a sentence to a person; without it everybody gets the document.
     """
 
-    def answered(read: Callable[[Request, Exception], Problem]) -> Callable[[Request, Exception], Awaitable[Response]]:
-        async def answer(request: Request, error: Exception) -> Response:
+    def answered(read: Callable[[Request, E], Problem]) -> Callable[[Request, E], Awaitable[Response]]:
+        async def answer(request: Request, error: E) -> Response:
             problem = read(request, error)
-            if page is not None and _is_for_a_person(request):
-                return page(request, problem.status, problem.detail)
-            return problem.document(request)
+            if page is None or not _is_for_a_person(request):
+                return problem.document(request)
+            shown = page(request, problem.status, problem.detail)
+            shown.headers.update(problem.headers)
+            return shown
 
         return answer
 
-    app.add_exception_handler(DreamFlowError, answered(_expected))
-    app.add_exception_handler(RequestValidationError, answered(_invalid))
-    app.add_exception_handler(HTTPException, answered(_http))
-    app.add_exception_handler(Exception, answered(_unexpected))
+    app.exception_handler(DreamFlowError)(answered(_expected))
+    app.exception_handler(RequestValidationError)(answered(_invalid))
+    app.exception_handler(HTTPException)(answered(_http))
+    app.exception_handler(Exception)(answered(_unexpected))
 
 
 def _is_for_a_person(request: Request) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
 
 
-def _expected(_: Request, error: Exception) -> Problem:
-    assert isinstance(error, DreamFlowError)  # noqa: S101 - registered for this class
+def _expected(_: Request, error: DreamFlowError) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthorised):
         headers["WWW-Authenticate"] = str(getattr(error, "challenge", "Bearer"))
@@ -123,8 +125,7 @@ def _expected(_: Request, error: Exception) -> Problem:
     return Problem(status_of(error), error.code, error.message, error.errors, headers)
 
 
-def _invalid(_: Request, error: Exception) -> Problem:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+def _invalid(_: Request, error: RequestValidationError) -> Problem:
     found: list[dict[str, Any]] = list(error.errors())
     if any(item["type"] == "json_invalid" for item in found):
         return Problem(HTTPStatus.BAD_REQUEST, "not-json", "The body is not JSON.")
@@ -133,8 +134,7 @@ def _invalid(_: Request, error: Exception) -> Problem:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, errors)
 
 
-def _http(_: Request, error: Exception) -> Problem:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+def _http(_: Request, error: HTTPException) -> Problem:
     # The phrase of 413 differs between versions of Python; a code does not.
     phrase = "Content Too Large" if error.status_code == _TOO_LARGE else HTTPStatus(error.status_code).phrase
     return Problem(error.status_code, phrase.lower().replace(" ", "-"), f"{error.detail}", headers=error.headers or {})

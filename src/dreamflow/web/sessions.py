@@ -7,7 +7,6 @@ part of a URL. The CSRF token is an HMAC of the session under a key of this inst
 
 import hashlib
 import hmac
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,6 +16,7 @@ from fastapi import Request, Response
 
 from dreamflow.identity import Caller
 from dreamflow.kit.errors import Forbidden
+from dreamflow.kit.urls import is_loopback
 
 COOKIE: Final = "dreamflow_session"
 LONGEST_SESSION: Final = 3800
@@ -47,7 +47,7 @@ class Sessions:
             max_age=max(0, int((caller.expires_at - now).total_seconds())),
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https" or not _on_loopback(request),
+            secure=request.url.scheme == "https" or not is_loopback(request.url.hostname or ""),
             path="/",
         )
 
@@ -76,11 +76,3 @@ def _from_here(request: Request) -> bool:
     return fetched_from in {"same-origin", "none"} and (
         origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
     )
-
-
-def _on_loopback(request: Request) -> bool:
-    host = request.url.hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Row,
+    Select,
     String,
     Table,
     func,
@@ -32,7 +33,6 @@ from dreamflow.outbox.model import (
     DeliveryKind,
     DeliveryState,
     Envelope,
-    Fact,
     OutboundProfile,
     Outgoing,
 )
@@ -190,18 +190,6 @@ class SqlDeliveries(DeliveryStore):
 
         return await self._database.read(read)
 
-    async def recent(self, limit: int) -> list[Fact]:
-        """The newest facts of the journal, newest first."""
-
-        def read(connection: Connection) -> list[Fact]:
-            query = select(journal).order_by(journal.c.seq.desc()).limit(limit)
-            return [
-                Fact(row.seq, row.id, row.parent, row.type, row.occurred_at, row.facts, row.simulated)
-                for row in connection.execute(query)
-            ]
-
-        return await self._database.read(read)
-
 
 def _has_pending(connection: Connection) -> bool:
     return connection.execute(select(deliveries.c.id).where(_PENDING).limit(1)).first() is not None
@@ -212,14 +200,16 @@ def _claim(connection: Connection, batch_id: str, now: datetime) -> Batch | None
     if unfinished is not None:
         if unfinished.due is not None and unfinished.due > now:
             return None
-        members = connection.execute(_in_order().where(deliveries.c.batch == unfinished.id, _PENDING))
+        members = connection.execute(_in_order(deliveries).where(deliveries.c.batch == unfinished.id, _PENDING))
         # Claimed before: whoever did may have sent it and died before saying so.
         return Batch(unfinished.id, unfinished.lane, tuple(map(_delivery, members)), max(1, unfinished.attempts))
-    backlog = [_delivery(row) for row in connection.execute(_in_order().where(_PENDING).limit(BULK_LIMIT))]
+    # The kinds say how far the batch goes; whole rows are read and decoded for those that are in it only.
+    kinds = _in_order(deliveries.c.kind).where(_PENDING).limit(BULK_LIMIT)
+    backlog = [DeliveryKind(kind) for kind in connection.execute(kinds).scalars()]
     if not backlog:
         return None
-    lane, length = next_batch([delivery.kind for delivery in backlog])
-    chosen = tuple(backlog[:length])
+    lane, length = next_batch(backlog)
+    chosen = tuple(map(_delivery, connection.execute(_in_order(deliveries).where(_PENDING).limit(length))))
     connection.execute(insert(batches).values(id=batch_id, lane=lane, attempts=0, open=True))
     connection.execute(
         update(deliveries).where(deliveries.c.id.in_([delivery.id for delivery in chosen])).values(batch=batch_id)
@@ -227,8 +217,8 @@ def _claim(connection: Connection, batch_id: str, now: datetime) -> Batch | None
     return Batch(batch_id, lane, chosen, 0)
 
 
-def _in_order() -> Any:  # noqa: ANN401 - a SQLAlchemy select of the whole row
-    return select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+def _in_order(what: Table | Column[Any]) -> Select[*tuple[Any, ...]]:
+    return select(what).order_by(deliveries.c.seq, deliveries.c.part)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
-from dreamflow.identity import ParentId
 from dreamflow.kit.db import Database, UtcDateTime
 from dreamflow.outbox import Envelope
 from dreamflow.subscriptions.errors import SubscriptionExists
-from dreamflow.subscriptions.model import Subscription, Tier
+from dreamflow.subscriptions.model import Subscription
 from dreamflow.subscriptions.ports import SubscriptionStore
 
 metadata = MetaData()
@@ -34,12 +33,6 @@ class SqlSubscriptionStore(SubscriptionStore):
     def __init__(self, database: Database, append: Callable[[Connection, Sequence[Envelope]], None]) -> None:
         self._database = database
         self._append = append
-
-    @override
-    async def find(self, parent: ParentId) -> Subscription | None:
-        query = select(subscriptions).where(subscriptions.c.parent == parent)
-        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else Subscription(row.parent, Tier(row.tier), row.since)
 
     @override
     async def start(self, subscription: Subscription, fact: Envelope) -> None:

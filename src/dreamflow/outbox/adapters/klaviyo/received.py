@@ -1,6 +1,7 @@
 """What Klaviyo says it has received: read back through its own API."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from itertools import islice
 
 from typing_extensions import override
@@ -40,6 +41,6 @@ def _received(event: Event) -> ReceivedEvent:
     return ReceivedEvent(
         metric=(event.metric and event.metric.name) or _UNKNOWN,
         parent=(event.profile and event.profile.external_id) or _UNKNOWN,
-        at=event.datetime,
+        at=event.datetime and event.datetime.astimezone(UTC),
         properties=properties,
     )
