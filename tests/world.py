@@ -57,8 +57,8 @@ class World:
 
     async def deliver(self) -> None:
         """Send all that waits."""
-        assert self.house.worker is not None
-        await asyncio.wait_for(self.house.worker.drain(), 30)
+        assert self.house.mirror is not None
+        await asyncio.wait_for(self.house.mirror.worker.drain(), 30)
 
 
 @dataclass(frozen=True)

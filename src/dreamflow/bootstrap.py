@@ -23,17 +23,18 @@ from dreamflow.families.http import router as family_router
 from dreamflow.identity import IdentityService, IssuerConfig
 from dreamflow.identity.adapters.jwks import AiohttpJwks
 from dreamflow.identity.http import caller_dependency
-from dreamflow.kit import secret_file
+from dreamflow.kit import private_file
 from dreamflow.kit.clock import Clock, SystemClock
 from dreamflow.kit.db import Database, SqliteDatabase, migrate
 from dreamflow.kit.failpoints import Reach, inert, kill_at
 from dreamflow.kit.ids import Ids, RandomIds
+from dreamflow.kit.private_file import UnusablePrivateFile
 from dreamflow.outbox import DeliveryService, Received
 from dreamflow.outbox.adapters.klaviyo import KlaviyoReceived, KlaviyoSink
 from dreamflow.outbox.adapters.sql import SqlDeliveries, append
 from dreamflow.profiles import ProfileService
 from dreamflow.profiles.adapters.klaviyo import KlaviyoProfiles
-from dreamflow.settings import IssuerSettings, Settings
+from dreamflow.settings import Settings
 from dreamflow.stories import Content, StoryService, Writer
 from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.adapters.sql import SqlStoryStore
@@ -49,6 +50,7 @@ from dreamflow.web.sessions import Sessions
 DATABASE = "dreamflow.sqlite"
 MIGRATIONS = "dreamflow:migrations"
 _ACCOUNT_DEADLINE_SECONDS = 3.0
+_SESSION_KEY_BYTES = 32
 
 
 def _fresh_seed() -> int:
@@ -86,34 +88,43 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """The Klaviyo account that is kept in step.
+
+    Attributes:
+        worker: sends what waits.
+        worker_turn: file of the one worker's turn: two on one database would send twice and lose the order.
+        received: what the account has, read back from it.
+    """
+
+    client: Klaviyo
+    worker: DeliveryService
+    worker_turn: Path
+    received: Received
+
+    async def account_name(self) -> str:
+        """Whose account this is, or why that is not known; bedtime does not depend on it."""
+        try:
+            account = await self.client.accounts.get(deadline_seconds=_ACCOUNT_DEADLINE_SECONDS)
+        except KlaviyoError as error:
+            return f"not reached ({type(error).__name__}); what is to be sent waits"
+        contact = account.contact_information
+        return (contact and contact.organization_name) or account.id
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """Everything that runs, ready to be served.
 
     Attributes:
-        worker: none when Klaviyo is not configured; then what would be sent waits.
-        worker_turn: file of the one worker's turn: two on one database would send twice and lose the order.
-        account_name: asks Klaviyo whose account the key opens.
+        mirror: none when Klaviyo is not configured; then what would be sent waits.
     """
 
     app: FastAPI
     database: Database
     services: Services
     deliveries: SqlDeliveries
-    worker: DeliveryService | None
-    worker_turn: Path
-    received: Received | None
-    klaviyo: Klaviyo | None
-
-    async def account_name(self) -> str:
-        """Whose Klaviyo account this is, or why that is not known; bedtime does not depend on it."""
-        if self.klaviyo is None:
-            return "none configured"
-        try:
-            account = await self.klaviyo.accounts.get(deadline_seconds=_ACCOUNT_DEADLINE_SECONDS)
-        except KlaviyoError as error:
-            return f"not reached ({type(error).__name__}); what is to be sent waits"
-        contact = account.contact_information
-        return (contact and contact.organization_name) or account.id
+    mirror: Mirror | None
 
 
 @asynccontextmanager
@@ -157,7 +168,7 @@ def services(
         store=SqlStoryStore(database, append),
         families=families,
         profiles=ProfileService(
-            None if klaviyo is None else KlaviyoProfiles(klaviyo), clock, budget_seconds=profile_budget_seconds
+            None if klaviyo is None else KlaviyoProfiles(klaviyo), budget_seconds=profile_budget_seconds
         ),
         writer=writer,
         content=content,
@@ -183,13 +194,12 @@ async def build(settings: Settings, overrides: Overrides | None = None) -> Async
 
     Raises:
         SchemaTooNew: the database was written by a newer version.
-        UnsafeSecretFile: a key file can be read by others.
-        Invalid: an issuer's settings do not fit together.
+        UnusablePrivateFile: a key file can be read by others, or holds something else.
     """
     overrides = overrides or Overrides()
     reach = kill_at(settings.failpoint) if settings.failpoint else inert
     async with AsyncExitStack() as stack:
-        session_key = secret_file.load_or_create(settings.state_dir / "session.key")
+        session_key = _session_key(settings.state_dir / "session.key")
         database = await stack.enter_async_context(open_database(settings.state_dir))
         klaviyo = await _klaviyo(settings, stack)
         uses = services(
@@ -201,10 +211,10 @@ async def build(settings: Settings, overrides: Overrides | None = None) -> Async
         )
         wall_clock = SystemClock()
         jwks = await stack.enter_async_context(AiohttpJwks(wall_clock))
-        issuers = (*map(_issuer, settings.identity.issuers), *overrides.issuers)
+        issuers = (*(each.config() for each in settings.identity.issuers), *overrides.issuers)
         identity = IdentityService(issuers, jwks, wall_clock)
         deliveries = SqlDeliveries(database, overrides.ids)
-        worker = None
+        mirror = None
         if klaviyo is not None:
             worker = DeliveryService(
                 store=deliveries,
@@ -214,12 +224,13 @@ async def build(settings: Settings, overrides: Overrides | None = None) -> Async
                 rng=overrides.rng,
                 reach=reach,
             )
+            mirror = Mirror(klaviyo, worker, settings.state_dir / "worker.turn", KlaviyoReceived(klaviyo))
         pages = PageDeps(
             identity=identity,
             families=uses.families,
             stories=uses.stories,
             deliveries=deliveries,
-            received=None if klaviyo is None else KlaviyoReceived(klaviyo),
+            received=None if mirror is None else mirror.received,
             sessions=Sessions(session_key),
             clock=overrides.clock,
             wall_clock=wall_clock,
@@ -227,16 +238,7 @@ async def build(settings: Settings, overrides: Overrides | None = None) -> Async
             personas=overrides.personas,
         )
         app = _app(database, identity, uses, pages)
-        yield House(
-            app=app,
-            database=database,
-            services=uses,
-            deliveries=deliveries,
-            worker=worker,
-            worker_turn=settings.state_dir / "worker.turn",
-            received=pages.received,
-            klaviyo=klaviyo,
-        )
+        yield House(app=app, database=database, services=uses, deliveries=deliveries, mirror=mirror)
 
 
 def _app(database: Database, identity: IdentityService, uses: Services, pages: PageDeps) -> FastAPI:
@@ -260,7 +262,15 @@ def _app(database: Database, identity: IdentityService, uses: Services, pages: P
 
 
 def _touch(connection: Connection) -> None:
-    connection.execute(text("SELECT 1"))
+    # A write that changes nothing: on a full disk the database still reads.
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+
+def _session_key(path: Path) -> bytes:
+    key = private_file.load_or_create(path, lambda: secrets.token_bytes(_SESSION_KEY_BYTES))
+    if len(key) != _SESSION_KEY_BYTES:
+        raise UnusablePrivateFile(f"{path} is not a key of this program. Delete the file and a new one is made.")
+    return key
 
 
 async def _klaviyo(settings: Settings, stack: AsyncExitStack) -> Klaviyo | None:
@@ -273,18 +283,4 @@ async def _klaviyo(settings: Settings, stack: AsyncExitStack) -> Klaviyo | None:
             base_url=settings.klaviyo.base_url,
             timeout_seconds=settings.klaviyo.timeout_seconds,
         )
-    )
-
-
-def _issuer(settings: IssuerSettings) -> IssuerConfig:
-    secret = settings.hs256_secret
-    return IssuerConfig(
-        issuer=settings.issuer,
-        audience=settings.audience,
-        jwks_url=settings.jwks_url,
-        hs256_secret=None if secret is None else secret.get_secret_value(),
-        algorithms=settings.algorithms,
-        trust_email=settings.trust_email,
-        role_claim=settings.role_claim,
-        max_age_seconds=settings.max_age_seconds,
     )

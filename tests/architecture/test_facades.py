@@ -8,10 +8,10 @@ FACADES = {
     "families": """CONSENT_TEXTS Child ChildId Family FamilyExists FamilyNotFound FamilyService LedgerEntry Purpose
         evening_of""",
     "identity": """DEMO_ISSUER Account Caller DemoIssuer IdentityService InvalidToken IssuerConfig KeySource
-        MissingToken OperatorOnly ParentId Role UnusableDemoKey""",
-    "outbox": """Batch Books ConsentGate Delivery DeliveryKind DeliveryService DeliveryState DeliveryStore Envelope Fact
+        MissingToken ParentId Role demo_account""",
+    "outbox": """Batch Books ConsentGate Delivery DeliveryKind DeliveryService DeliveryState DeliveryStore Envelope
         MirrorUnavailable Outbound OutboundEvent OutboundProfile Outgoing Received ReceivedEvent Sink leaving_time""",
-    "profiles": "Origin ProfileService ProfileSource ProfileView",
+    "profiles": "ProfileService ProfileSource ProfileView",
     "stories": """Brief ChildId Chosen Content Draft Fact Listener Memory Night NobodyListens Novelty Outcome Passage
         PassageKind Plan Reason Request Story StoryId StoryNotFound StoryService StoryStore Theme ThemeId Tonight Wishes
         Writer WritingFailed""",

@@ -54,7 +54,7 @@ def test_the_locks_contain_each_other() -> None:
     ("lock", "asked"),
     [
         ("runtime", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["build"]),
-        ("test", PROJECT["dependency-groups"]["test"] + PROJECT["project"]["optional-dependencies"]["bench"]),
+        ("test", PROJECT["dependency-groups"]["test"]),
         ("dev", PROJECT["dependency-groups"]["dev"]),
     ],
 )

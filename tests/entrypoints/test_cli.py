@@ -3,15 +3,20 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from dreamflow.kit.turn import turn
+from klaviyo_emulator import DEFAULT_PORT
 
-COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "config", "config check"]
+ISSUERS = json.dumps([{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "s" * 40}])
+COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "packs lint", "config", "config check"]
 
 
 def dreamflow(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -27,12 +32,26 @@ def dreamflow(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
     )
 
 
+def stories_in(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "dreamflow.sqlite")) as database:
+        return database.execute("SELECT count(*) FROM stories").fetchone()[0]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_a_command_is_for(command: str) -> None:
     ran = dreamflow(*command.split(), "--help")
     assert ran.returncode == 0
     assert "Usage: " in ran.stdout
     assert len(ran.stdout.splitlines()) > 5
+
+
+def test_help_is_quick_because_it_loads_little() -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "dreamflow", "--help"], capture_output=True, text=True, check=True
+    ).stderr
+    loaded = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+    assert "typer" in loaded
+    assert loaded.isdisjoint({"fastapi", "sqlalchemy", "aiohttp", "pydantic", "jwt"})
 
 
 def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path) -> None:
@@ -56,6 +75,8 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("story", "--child", "Ada:99"), {}, "An age is"),
         (("serve",), {}, "No issuer is configured"),
         (("worker",), {}, "nowhere to deliver"),
+        (("serve",), {"DREAMFLOW_KLAVIYO__API_KEY": "pk_x\n"}, "DREAMFLOW_KLAVIYO__API_KEY"),
+        (("serve",), {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__HOST": "é..x"}, "Cannot listen on é..x"),
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
         (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),
         (("config", "check"), {"DREAMFLOW_HTTP__PORT": "many"}, "DREAMFLOW_HTTP__PORT"),
@@ -70,11 +91,69 @@ def test_a_mistake_is_told_in_one_sentence(
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"pk_\xff\n", "UTF-8")])
+def test_the_emulator_says_that_its_keys_cannot_be_read(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    keys = tmp_path / "keys"
+    if content is not None:
+        keys.write_bytes(content)
+    ran = dreamflow("emulator", "--port", "0", "--keys", str(keys))
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"dreamflow: cannot read the keys in {keys}: ")
+    assert reason in line
+
+
+def test_the_emulator_says_that_its_file_is_none(tmp_path: Path) -> None:
+    data = tmp_path / "state.db"
+    data.write_text("not a database, but long enough to be looked at\n" * 50)
+    ran = dreamflow("emulator", "--port", "0", "--data", str(data))
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"dreamflow: cannot open the state in {data}: ")
+
+
+def test_the_emulator_serves_those_whose_keys_it_has(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("pk_reader profiles:read\n")
+    command = (sys.executable, "-m", "dreamflow", "emulator", "--port", "0", "--keys", str(keys))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().removeprefix("Klaviyo is emulated at ").strip()
+            answered = [
+                httpx2.get(
+                    f"{url}/api/{path}", headers={"Authorization": f"Klaviyo-API-Key {key}", "revision": "2026-07-15"}
+                ).status_code
+                for path, key in (("profiles", "pk_reader"), ("events", "pk_reader"), ("profiles", "pk_other"))
+            ]
+        finally:
+            process.terminate()
+        _, errors = process.communicate(timeout=20)
+    assert answered == [200, 403, 401]
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_the_emulator_listens_where_its_own_command_does() -> None:
+    assert f"[default: {DEFAULT_PORT}]" in dreamflow("emulator", "--help").stdout
+
+
 def test_serve_refuses_the_demos_issuer(tmp_path: Path) -> None:
     issuers = json.dumps([{"issuer": "urn:dreamflow:demo", "audience": "dreamflow", "hs256_secret": "x" * 40}])
     ran = dreamflow("serve", DREAMFLOW_STATE_DIR=str(tmp_path), DREAMFLOW_IDENTITY__ISSUERS=issuers)
     assert ran.returncode == 2
     assert "vouches for anybody" in ran.stderr
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_session_key_that_is_none_is_refused_and_kept(tmp_path: Path, size: int) -> None:
+    key = tmp_path / "session.key"
+    key.write_bytes(bytes(size))
+    key.chmod(0o600)
+    settings = {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__PORT": "0"}
+    ran = dreamflow("serve", DREAMFLOW_STATE_DIR=str(tmp_path), **settings)
+    assert ran.returncode == 2
+    assert f"{key} is not a key of this program" in ran.stderr
+    assert key.read_bytes() == bytes(size)
 
 
 def test_config_check_shows_settings_and_hides_secrets(tmp_path: Path) -> None:
@@ -104,9 +183,11 @@ def test_the_demo_once_prints_the_plan_the_story_and_what_klaviyo_has(tmp_path: 
     reasons = json.loads(tonight.stdout)["plan"]["minutes"]["reasons"]
     assert "It is late, so the story is shorter." in reasons
 
+    before = stories_in(tmp_path)
     again = dreamflow("demo", "--once", *at)
     assert again.returncode == 0, again.stderr
     assert "The books balance." in again.stdout
+    assert stories_in(tmp_path) == before + 1, "the weeks are lived once"
 
 
 def test_a_demo_that_was_cut_off_while_it_lived_its_weeks_begins_anew(tmp_path: Path) -> None:

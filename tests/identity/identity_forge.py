@@ -12,10 +12,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from typing_extensions import override
 
-from dreamflow.identity import IdentityService, IssuerConfig
-from dreamflow.identity.adapters.static import StaticKeys
-from dreamflow.identity.rules.keyset import from_jwks
+from dreamflow.identity import IdentityService, IssuerConfig, KeySource
+from dreamflow.identity.rules.keyset import NO_KEYS, KeySet, from_jwks
 from dreamflow.kit.clock import ManualClock
 
 NOW = datetime(2026, 3, 4, 19, 10, tzinfo=UTC)
@@ -136,6 +136,17 @@ def config(**changes: Any) -> IssuerConfig:
     )
 
 
+class StaticKeys(KeySource):
+    """Keys that never change, by issuer; nothing is fetched."""
+
+    def __init__(self, keys: Mapping[str, KeySet] | None = None) -> None:
+        self._keys = keys or {}
+
+    @override
+    async def keys_of(self, issuer: IssuerConfig, key_id: str | None) -> KeySet:
+        return self._keys.get(issuer.issuer, NO_KEYS)
+
+
 @dataclass
 class House:
     """A service that believes three issuers, one of each kind."""
@@ -149,7 +160,7 @@ def house(**changes: Any) -> House:
     keys = StaticKeys({ES_ISSUER: from_jwks({"keys": [ec_jwk(ES_KEY)]}, "ES256")})
     issuers = [
         config(**changes),
-        IssuerConfig(RS_ISSUER, AUDIENCE, public_jwks={"keys": [rsa_jwk(RS_KEY)]}, algorithms=("RS256",)),
+        IssuerConfig(RS_ISSUER, AUDIENCE, public_jwks={"keys": [rsa_jwk(RS_KEY)]}, algorithm="RS256"),
         IssuerConfig(HS_ISSUER, AUDIENCE, hs256_secret=SECRET),
     ]
     return House(IdentityService(issuers, keys, clock), clock)

@@ -33,8 +33,6 @@ from identity.identity_forge import (
 
 HOUSE = house()
 APP: FastAPI = door(HOUSE.service)
-SESSION = {"token": ""}
-SESSION_APP: FastAPI = door(HOUSE.service, session_token=lambda _: SESSION["token"])
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
@@ -52,12 +50,6 @@ async def test_a_forged_token_at_the_door_is_a_401(attack: str) -> None:
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     assert answer.json() == {"detail": "The access token is not accepted. Sign in again."}
-
-
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
-async def test_a_forged_token_in_the_session_is_a_401(attack: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SESSION, "token", ATTACKS[attack]())
-    assert (await get(SESSION_APP, "/me")).status_code == 401
 
 
 async def test_the_house_does_let_honest_tokens_in() -> None:

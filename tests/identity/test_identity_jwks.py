@@ -280,7 +280,7 @@ async def test_a_machine_that_slept_asks_again(server: KeyServer) -> None:
 
 
 async def test_two_issuers_do_not_share_keys(world: World) -> None:
-    other = IssuerConfig("https://moon.example", AUDIENCE, jwks_url=world.server.url, algorithms=("RS256",))
+    other = IssuerConfig("https://moon.example", AUDIENCE, jwks_url=world.server.url, algorithm="RS256")
     world.server.behaviour = publishes(OLD, rsa_jwk(RS_KEY, kid="moon"))
     service = IdentityService([world.issuer, other], world.keys, world.clock)
     assert await service.verify(OLD_TOKEN)

@@ -3,13 +3,15 @@
 import io
 import json
 import logging
+import os
 import signal
 import stat
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
 
 from dreamflow.kit import logging as kit_logging
-from dreamflow.kit import secret_file
+from dreamflow.kit import private_file, urls
 from dreamflow.kit.clock import ManualClock, OffsetClock, SystemClock
 from dreamflow.kit.db import SqliteDatabase, UtcDateTime
 from dreamflow.kit.errors import FieldError, Invalid, Refused, Unavailable
@@ -94,63 +96,78 @@ async def test_a_moment_without_a_zone_is_refused(tmp_path: Path) -> None:
     await database.aclose()
 
 
-def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def secret(content: bytes = b"a secret") -> Callable[[], bytes]:
+    return lambda: content
+
+
+def test_a_private_file_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "session.key"
-    secret = secret_file.load_or_create(path)
-    assert len(secret) == 32
-    assert secret_file.load_or_create(path) == secret
+    before = os.umask(0)  # the most careless one
+    try:
+        assert private_file.load_or_create(path, secret()) == b"a secret"
+    finally:
+        os.umask(before)
+    assert private_file.load_or_create(path, secret(b"another one")) == b"a secret"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [each.name for each in path.parent.iterdir()] == ["session.key"]
-    assert secret_file.load_or_create(tmp_path / "other.key") != secret
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
-def test_a_secret_that_others_can_reach_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601, 0o644, 0o620])
+def test_a_private_file_that_others_can_reach_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "session.key"
-    secret_file.load_or_create(path)
+    private_file.load_or_create(path, secret())
     path.chmod(mode)
-    with pytest.raises(secret_file.UnsafeSecretFile, match="chmod 600"):
-        secret_file.load_or_create(path)
-
-
-@pytest.mark.parametrize("size", [0, 31, 33])
-def test_a_file_that_is_no_secret_of_ours_is_refused_and_kept(tmp_path: Path, size: int) -> None:
-    path = tmp_path / "session.key"
-    path.write_bytes(bytes(size))
+    with pytest.raises(private_file.UnusablePrivateFile, match=f"chmod 600 {path}"):
+        private_file.load_or_create(path, secret())
     path.chmod(0o600)
-    with pytest.raises(secret_file.UnsafeSecretFile, match="not a secret of this program"):
-        secret_file.load_or_create(path)
-    assert path.read_bytes() == bytes(size)
+    assert private_file.load_or_create(path, secret(b"another one")) == b"a secret"
 
 
-def test_those_who_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
+def test_those_who_start_at_once_agree_on_one_private_file(tmp_path: Path) -> None:
     for round_ in range(20):
         path = tmp_path / f"{round_}.key"
         barrier = threading.Barrier(4)
-        found: list[bytes] = []
 
-        def start(path: Path = path, barrier: threading.Barrier = barrier, found: list[bytes] = found) -> None:
+        def start(number: int, path: Path = path, barrier: threading.Barrier = barrier) -> bytes:
             barrier.wait(10)
-            found.append(secret_file.load_or_create(path))
+            return private_file.load_or_create(path, secret(b"%d" % number))
 
-        threads = [threading.Thread(target=start) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        assert found == [path.read_bytes()] * 4
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(start, range(4))) == [path.read_bytes()] * 4
 
 
-def test_the_second_of_two_that_make_a_secret_takes_the_firsts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draft_that_comes_second_leaves_the_first_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "session.key"
-    first = secret_file.load_or_create(path)
-    # Both looked before either had made it.
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "exists", lambda _: False)
-        second = secret_file.load_or_create(path)
-    assert second == first
-    assert [each.name for each in tmp_path.iterdir()] == ["session.key"]
+    with private_file.drafted(path) as draft:
+        draft.write_bytes(b"second")
+        private_file.load_or_create(path, secret(b"first"))
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_draft_that_was_given_up_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> bytes:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        private_file.load_or_create(tmp_path / "session.key", interrupted)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://stars.example", True),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost", True),
+        ("http://stars.example", False),
+        ("https://user@stars.example", False),
+        ("https://stars.example:port", False),
+    ],
+)
+def test_what_is_secret_goes_over_https_or_stays_on_this_machine(url: str, *, safe: bool) -> None:
+    assert urls.is_safe(url) is safe
 
 
 @pytest.fixture
@@ -180,6 +197,24 @@ def test_what_libraries_log_is_told_without_their_words() -> None:
         ("library.log", "some.library", "ValueError"),
     ]
     assert "Canary" not in stream.getvalue()
+
+
+@pytest.mark.usefixtures("_restored_logging")
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [
+        (logging.WARNING, None),
+        (logging.ERROR, "error"),
+        (logging.ERROR + 5, "error"),
+        (logging.CRITICAL, "critical"),
+        (logging.CRITICAL + 50, "critical"),
+    ],
+)
+def test_what_libraries_log_keeps_its_level(level: int, told: str | None) -> None:
+    stream = io.StringIO()
+    kit_logging.configure(json=True, level="ERROR", stream=stream)
+    logging.getLogger("some.library").log(level, "Canary")
+    assert [json.loads(line)["level"] for line in stream.getvalue().splitlines()] == ([] if told is None else [told])
 
 
 @pytest.mark.usefixtures("_restored_logging")

@@ -1,5 +1,6 @@
 """Settings are read once, and what is wrong with them is named without its value."""
 
+import json
 import os
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def test_without_any_setting_everything_runs_at_home() -> None:
     assert settings.worker.embedded
     assert settings.failpoint == ""
     assert settings.state_dir.name == "dreamflow"
+
+
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KLAVIYO__API_KEY", "KLAVIYO__BASE_URL", "IDENTITY__ISSUERS", "HTTP__PORT", "FAILPOINT"):
+        monkeypatch.setenv(f"DREAMFLOW_{name}", "")
+    assert Settings.from_env() == Settings()
+    assert Settings().klaviyo.api_key is None
 
 
 def test_nested_groups_are_set_with_two_underscores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -69,6 +77,7 @@ def test_an_unknown_setting_is_refused_by_its_name(monkeypatch: pytest.MonkeyPat
         Settings.from_env()
     assert name in str(refusal.value)
     assert "DREAMFLOW_ALSO_UNKNOWN" in str(refusal.value)
+    assert "docs/architecture.md" in str(refusal.value)
     assert "canary" not in str(refusal.value)
 
 
@@ -93,6 +102,17 @@ def test_other_programs_variables_are_nobodys_business(monkeypatch: pytest.Monke
         ("DREAMFLOW_IDENTITY__ISSUERS", f"not JSON: {CANARY}", "DREAMFLOW_IDENTITY"),
         ("DREAMFLOW_HTTP", f"not JSON: {CANARY}", "DREAMFLOW_HTTP"),
         ("DREAMFLOW_KLAVIYO", f'"{CANARY}"', "DREAMFLOW_KLAVIYO"),
+        ("DREAMFLOW_KLAVIYO", '{"api_key": ""}', "DREAMFLOW_KLAVIYO__API_KEY"),
+        ("DREAMFLOW_KLAVIYO__API_KEY", f"{CANARY}\n", "DREAMFLOW_KLAVIYO__API_KEY"),
+        ("DREAMFLOW_KLAVIYO__API_KEY", f"{CANARY} ", "DREAMFLOW_KLAVIYO__API_KEY"),
+        ("DREAMFLOW_KLAVIYO__API_KEY", f"{CANARY}\u00e9", "DREAMFLOW_KLAVIYO__API_KEY"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "canary.example", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "http://canary.example", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "https://user:canary@a.klaviyo.com", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com?canary", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com/canary", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com^canary", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com:4711471147", "DREAMFLOW_KLAVIYO__BASE_URL"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
@@ -105,6 +125,36 @@ def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
     assert "canary" not in str(refusal.value)
     assert "4711471147" not in str(refusal.value)
     assert refusal.value.__suppress_context__, "the cause quotes the value"
+
+
+@pytest.mark.parametrize("url", ["https://a.klaviyo.com", "http://127.0.0.1:8025", "http://[::1]:8025"])
+def test_the_key_goes_over_https_or_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DREAMFLOW_KLAVIYO__BASE_URL", url)
+    assert Settings.from_env().klaviyo.base_url == url
+
+
+GOOD = {"issuer": "https://i.example", "audience": "dreamflow", "jwks_url": "https://i.example/jwks"}
+
+
+@pytest.mark.parametrize(
+    ("issuers", "told"),
+    [
+        ([{**GOOD, "jwks_url": "http://canary.example/jwks"}], "ISSUERS__0: .*jwks_url: .*https"),
+        ([GOOD, {**GOOD, "role_claim": "user_metadata.canary"}], "ISSUERS__1: .*role_claim: .*cannot edit"),
+        ([{**GOOD, "jwks_url": None}], "ISSUERS__0: .*jwks_url or hs256_secret"),
+        ([{**GOOD, "algorithm": "canary"}], "ISSUERS__0: .*algorithm: .*ES256, RS256 or HS256"),
+        ([{**GOOD, "issuer": "", "max_age_seconds": 0}], "ISSUERS__0: .*issuer: .*max_age_seconds: .*positive"),
+        ([GOOD, {**GOOD, "audience": "canary"}], "ISSUERS: .*only once"),
+    ],
+)
+def test_an_issuer_that_cannot_be_believed_is_named_with_its_fields(
+    monkeypatch: pytest.MonkeyPatch, issuers: list[dict[str, object]], told: str
+) -> None:
+    monkeypatch.setenv("DREAMFLOW_IDENTITY__ISSUERS", json.dumps(issuers))
+    with pytest.raises(SettingsError, match=f"DREAMFLOW_IDENTITY__{told}") as refusal:
+        Settings.from_env()
+    assert "canary" not in str(refusal.value)
+    assert "public_jwks" not in str(refusal.value)
 
 
 def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

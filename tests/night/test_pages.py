@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -74,6 +75,23 @@ async def test_from_the_first_visit_to_the_end_of_a_story(here: World, visitor: 
     ended = await visitor.submit(f"{answer.url.path}/outcome", outcome="asleep")
     assert "Asleep. Good night." in ended.text
     assert "was told this evening" in (await visitor.open()).text
+
+
+async def test_children_are_as_old_as_they_are_this_evening(here: World, visitor: Visitor) -> None:
+    await at_home(here, visitor, ("Ada", "5"))
+    assert "Ada, 5" in visitor.page
+    here.clock.advance(timedelta(days=800))
+    assert "Ada, 7" in (await visitor.open()).text
+
+
+async def test_nobody_chosen_means_the_first_four_and_the_page_shows_which(here: World, visitor: Visitor) -> None:
+    names = ["Ada", "Bo", "Cy", "Di", "Ed"]
+    await at_home(here, visitor, *((name, "5") for name in names))
+    chosen = re.findall(r'name="children" value="[^"]*"( checked)?><span>(\w+)', visitor.page)
+    assert [name for _, name in chosen] == names
+    assert [name for checked, name in chosen if checked] == names[:4]
+    told = await visitor.submit("/tonight", once=visitor.field("once"))
+    assert "Ed" not in re.findall(r"\w+", told.text)
 
 
 async def test_a_second_press_tells_no_second_story(here: World, visitor: Visitor) -> None:
@@ -232,9 +250,19 @@ async def test_the_operator_sees_events_and_books_but_no_names(here: World, visi
     answer = await signed_in(here, visitor, Role.OPERATOR)
     assert answer.url.path == "/operator"
     assert "Story Generated" in answer.text
+    assert "Hour (UTC)" in answer.text
+    assert "23 Nov 19:00" in answer.text
     assert "The books balance" in answer.text
     assert "Ada" not in answer.text
     assert "other@families.example" not in answer.text
+
+
+async def test_before_anything_was_received_the_operator_is_told_how_long_it_may_take(
+    here: World, visitor: Visitor
+) -> None:
+    answer = await signed_in(here, visitor, Role.OPERATOR)
+    assert "Klaviyo has received nothing yet." in answer.text
+    assert "at Klaviyo that may take minutes" in answer.text
 
 
 async def test_the_operators_page_is_for_operators(here: World, visitor: Visitor) -> None:

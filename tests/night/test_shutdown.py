@@ -50,6 +50,15 @@ async def test_a_house_that_is_told_to_end_does_so_and_loses_nothing(tmp_path: P
     assert [event.metric for event in await events_at(klaviyo.url)] == ["Signed Up"]
 
 
+def test_with_an_empty_key_the_house_opens_without_klaviyo_and_ends(tmp_path: Path) -> None:
+    environment = settings_of(tmp_path, "", DREAMFLOW_KLAVIYO__API_KEY="")
+    with app_process(environment) as (process, url):
+        with httpx2.Client(base_url=url, headers=WHO) as client:
+            assert client.put("/api/v1/families/me", json=LONDON).status_code == 201
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
 async def test_a_silent_klaviyo_does_not_hold_the_door_open(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

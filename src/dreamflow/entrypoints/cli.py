@@ -3,13 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from dreamflow import settings as settings_module
 from dreamflow._version import __version__
+from dreamflow.entrypoints.failures import EXPECTED
+
+if TYPE_CHECKING:
+    from dreamflow.settings import Settings
 
 app = typer.Typer(
     name="dreamflow",
@@ -20,6 +23,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config_app, name="config")
+packs_app = typer.Typer(no_args_is_help=True, help="Look at content packs.")
+app.add_typer(packs_app, name="packs")
 
 
 class Switch(StrEnum):
@@ -35,8 +40,10 @@ Data = Annotated[Path | None, typer.Option(metavar="DIR", help="State folder of 
 AsJson = Annotated[bool, typer.Option("--json", help="Print what a program can read.")]
 
 
-def _settings() -> settings_module.Settings:
-    return settings_module.Settings.from_env()
+def _settings() -> "Settings":
+    from dreamflow.settings import Settings
+
+    return Settings.from_env()
 
 
 def _version(asked: bool) -> None:
@@ -93,9 +100,10 @@ def worker() -> None:
     run(_configured(), Console(stderr=True))
 
 
+# The port is klaviyo_emulator.DEFAULT_PORT, which is not imported here: `--help` stays quick, and a test compares.
 @app.command()
 def emulator(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8025,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; else in memory.")] = None,
     latency_ms: Annotated[int, typer.Option(min=0, help="Added to every answer.")] = 0,
@@ -149,13 +157,27 @@ def story(
     run(seed=seed, minutes=minutes, theme=theme, children=child or ["Ada:5"], as_json=as_json)
 
 
+@packs_app.command()
+def lint(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A pack's folder; without it, the packs that are shipped.")
+    ] = None,
+) -> None:
+    """Say what an author should mend in a content pack: each finding with its file and line; exit status 1 if any."""
+    from dreamflow.entrypoints.packs import lint as run
+
+    run(folder)
+
+
 @config_app.command()
 def check() -> None:
     """Print every setting as it is in force; secrets are shown as stars."""
-    _print_settings(_settings().model_dump(mode="json"))
+    from dreamflow.settings import PREFIX
+
+    _print_settings(_settings().model_dump(mode="json"), PREFIX)
 
 
-def _print_settings(values: dict[str, Any], prefix: str = settings_module.PREFIX) -> None:
+def _print_settings(values: dict[str, Any], prefix: str) -> None:
     for name, value in values.items():
         if isinstance(value, dict):
             _print_settings(value, f"{prefix}{name.upper()}__")  # pyright: ignore[reportUnknownArgumentType] - JSON of our own
@@ -163,7 +185,7 @@ def _print_settings(values: dict[str, Any], prefix: str = settings_module.PREFIX
             typer.echo(f"{prefix}{name.upper()}={value}")
 
 
-def _configured() -> settings_module.Settings:
+def _configured() -> "Settings":
     from dreamflow.kit.logging import configure
 
     settings = _settings()
@@ -174,12 +196,9 @@ def _configured() -> settings_module.Settings:
 def main() -> None:
     """Run the command; an expected failure is one sentence and exit status 2, Ctrl-C is 130."""
     try:
-        from dreamflow.entrypoints.failures import EXPECTED
-
-        try:
-            app()
-        except EXPECTED as failure:
-            typer.echo(f"dreamflow: {failure}", err=True)
-            sys.exit(2)
+        app()
+    except EXPECTED as failure:
+        typer.echo(f"dreamflow: {failure}", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

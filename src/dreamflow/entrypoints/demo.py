@@ -13,17 +13,16 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from dreamflow.bootstrap import DATABASE, House, Overrides, build, open_database
+from dreamflow.bootstrap import DATABASE, House, Mirror, Overrides, build, open_database
 from dreamflow.entrypoints import show
-from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, subject_of, tonight
-from dreamflow.entrypoints.http import CannotServe
+from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, tonight
+from dreamflow.entrypoints.http import CannotServe, mirror_of
 from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
 from dreamflow.entrypoints.serving import run as run_loop
 from dreamflow.families import Family
-from dreamflow.identity import DEMO_ISSUER, Account
+from dreamflow.identity import demo_account
 from dreamflow.kit.clock import OffsetClock, SystemClock
 from dreamflow.kit.turn import TurnTaken, turn
-from dreamflow.outbox import DeliveryService
 from dreamflow.settings import IdentitySettings, KlaviyoSettings, Settings
 from dreamflow.simulation import demo_families
 from dreamflow.stories import Request
@@ -83,10 +82,11 @@ async def _demo(settings: Settings, options: DemoOptions, folder: Path, begins: 
         )
         await stack.enter_async_context(serving(house.app, app_socket))
         console.print(f"[bold]Tonight is open at {url_of(app_socket)}[/]\n")
-        await _show_tonight(house, console, stop)
+        mirror = mirror_of(house)
+        await _show_tonight(house, mirror, console, stop)
         if not options.once and not stop.is_set():
             _say_where(console, app_socket, emulator_socket)
-            await _worker(house).run(stop, poll_seconds=settings.worker.poll_seconds)
+            await mirror.worker.run(stop, poll_seconds=settings.worker.poll_seconds)
         console.print("Good night.")
 
 
@@ -95,10 +95,9 @@ async def _history(folder: Path, tonight: datetime) -> None:
     database = folder / DATABASE
     if database.exists():
         return
-    subjects = {demo.email: subject_of(demo.email) for demo in demo_families.FAMILIES}
     with tempfile.TemporaryDirectory(prefix=".history-", dir=folder) as aside:
         async with open_database(Path(aside), durable=False) as living:
-            await demo_families.live(living, tonight - timedelta(minutes=5), subjects, seed=_SEED)
+            await demo_families.live(living, tonight - timedelta(minutes=5), seed=_SEED)
         lived = Path(aside) / DATABASE
         with lived.open("rb") as file:
             os.fsync(file.fileno())  # once for all that was not waited for
@@ -117,26 +116,20 @@ def _one_demo(folder: Path) -> Generator[None]:
         ) from None
 
 
-def _worker(house: House) -> DeliveryService:
-    assert house.worker is not None  # noqa: S101 - the demo always has its emulator
-    return house.worker
-
-
-async def _show_tonight(house: House, console: Console, stop: asyncio.Event) -> None:
-    await _worker(house).drain(stop)  # eight weeks arrive first, so that tonight's plan finds them in Klaviyo
+async def _show_tonight(house: House, mirror: Mirror, console: Console, stop: asyncio.Event) -> None:
+    await mirror.worker.drain(stop)  # eight weeks arrive first, so that tonight's plan finds them in Klaviyo
     family = await _family(house, _TONIGHT)
     plan = await house.services.stories.tonight(family)
     show.plan(console, plan, house.services.stories.themes(family))
     show.story(console, await house.services.stories.tell(family, Request()))
-    await _worker(house).drain(stop)
+    await mirror.worker.drain(stop)
     show.books(console, await house.deliveries.books())
-    assert house.received is not None  # noqa: S101 - the demo always has its emulator
-    show.received(console, await house.received.recent(8))
+    show.received(console, await mirror.received.recent(8))
 
 
 async def _family(house: House, key: str) -> Family:
     email = next(demo.email for demo in demo_families.FAMILIES if demo.key == key)
-    return await house.services.families.get(Account(DEMO_ISSUER, subject_of(email)))
+    return await house.services.families.get(demo_account(email))
 
 
 def _demo_settings(settings: Settings, folder: Path, emulator_url: str) -> Settings:

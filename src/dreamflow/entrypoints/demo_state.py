@@ -1,11 +1,11 @@
 """Where the demo keeps its state and keys, so that `dreamflow token` in another shell matches it."""
 
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Final
 
+from dreamflow.entrypoints.failures import CannotRun
 from dreamflow.identity import DemoIssuer, Role
 from dreamflow.identity.adapters.demo_keys import load_or_create
 from dreamflow.kit.clock import SystemClock
@@ -17,7 +17,7 @@ _YEARS: Final = range(2001, 2100)
 OPERATOR_EMAIL: Final = "operator@dreamflow.example"
 
 
-class UnreadableTime(Exception):
+class UnreadableTime(CannotRun):
     """`--at` is neither a time nor a date with a time."""
 
 
@@ -29,11 +29,6 @@ def demo_dir(settings: Settings, data: Path | None) -> Path:
 def issuer(folder: Path) -> DemoIssuer:
     """The demo's issuer; its key is made on first use."""
     return DemoIssuer(load_or_create(folder / "issuer.pem"), SystemClock())
-
-
-def subject_of(email: str) -> str:
-    """The subject the demo issuer gives an address."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"mailto:{email.lower()}"))
 
 
 def tonight(at: str | None, now: datetime) -> datetime:

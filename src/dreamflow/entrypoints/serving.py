@@ -10,12 +10,14 @@ from typing import Any
 import uvicorn
 from typing_extensions import override
 
+from dreamflow.entrypoints.failures import CannotRun
+
 _GRACE_SECONDS = 5
 _BACKLOG = 2048
 
 
-class PortTaken(Exception):
-    """Something else listens there. The message says what to do."""
+class PortTaken(CannotRun):
+    """The address cannot be listened on."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -31,11 +33,11 @@ def bind(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
-    except OSError as error:
+    except (OSError, TypeError) as error:  # TypeError: the name cannot be encoded
         sock.close()
+        why = error.strerror if isinstance(error, OSError) else error
         raise PortTaken(
-            f"Cannot listen on {host}:{port} ({error.strerror}). "
-            "Choose another port: --port, or DREAMFLOW_HTTP__PORT for serve."
+            f"Cannot listen on {host}:{port} ({why}). Choose another port: --port, or DREAMFLOW_HTTP__PORT for serve."
         ) from error
     sock.listen(_BACKLOG)
     return sock

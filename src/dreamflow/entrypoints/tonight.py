@@ -9,10 +9,10 @@ from rich.console import Console
 
 from dreamflow.bootstrap import DATABASE, Overrides, open_database, services
 from dreamflow.entrypoints import show
-from dreamflow.entrypoints.demo_state import demo_dir, subject_of
+from dreamflow.entrypoints.demo_state import demo_dir
 from dreamflow.entrypoints.demo_state import tonight as tonight_at
 from dreamflow.entrypoints.http import CannotServe
-from dreamflow.identity import DEMO_ISSUER, Account
+from dreamflow.identity import demo_account
 from dreamflow.kit.clock import ManualClock, SystemClock
 from dreamflow.settings import Settings
 from dreamflow.stories import Theme, Tonight
@@ -35,5 +35,5 @@ async def _plan(folder: Path, email: str, clock: ManualClock) -> tuple[Tonight, 
         raise CannotServe("There is no demo here yet. Run `dreamflow demo` first, or name its folder with --data.")
     async with open_database(folder) as database:
         house = services(database, Overrides(clock=clock))
-        family = await house.families.get(Account(DEMO_ISSUER, subject_of(email)))
+        family = await house.families.get(demo_account(email))
         return await house.stories.tonight(family), house.stories.themes(family)

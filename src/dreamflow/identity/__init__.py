@@ -4,10 +4,10 @@ What a caller may see of families and stories is decided where those live. The F
 `dreamflow.identity.http`, the sources of keys in `dreamflow.identity.adapters`.
 """
 
-from dreamflow.identity.errors import InvalidToken, MissingToken, OperatorOnly, UnusableDemoKey
+from dreamflow.identity.errors import InvalidToken, MissingToken
 from dreamflow.identity.model import DEMO_ISSUER, Account, Caller, IssuerConfig, ParentId, Role
 from dreamflow.identity.ports import KeySource
-from dreamflow.identity.service.demo import DemoIssuer
+from dreamflow.identity.service.demo import DemoIssuer, demo_account
 from dreamflow.identity.service.verification import IdentityService
 
 __all__ = [
@@ -20,8 +20,7 @@ __all__ = [
     "IssuerConfig",
     "KeySource",
     "MissingToken",
-    "OperatorOnly",
     "ParentId",
     "Role",
-    "UnusableDemoKey",
+    "demo_account",
 ]

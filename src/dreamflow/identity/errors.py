@@ -3,10 +3,6 @@
     Unauthorised
     ├── MissingToken      no credentials were sent
     └── InvalidToken      credentials were sent and are not accepted, for whatever reason
-    Forbidden
-    └── OperatorOnly      a parent asked for an operator's page
-    Refused
-    └── UnusableDemoKey   the demo's key file must be mended by whoever owns the machine
 
 The messages are constant: which check failed, and against which key, is nobody's business outside
 (RFC 8725 keeps oracles closed; RFC 6750, section 3.1 gives the one code `invalid_token`).
@@ -14,7 +10,7 @@ The messages are constant: which check failed, and against which key, is nobody'
 
 from typing import ClassVar
 
-from dreamflow.kit.errors import Forbidden, Refused, Unauthorised
+from dreamflow.kit.errors import Unauthorised
 
 
 class MissingToken(Unauthorised):
@@ -43,18 +39,3 @@ class InvalidToken(Unauthorised):
 
     def __init__(self) -> None:
         super().__init__("The access token is not accepted. Sign in again.")
-
-
-class OperatorOnly(Forbidden):
-    """The caller is known, and is not an operator."""
-
-    code = "operator-only"
-
-    def __init__(self) -> None:
-        super().__init__("This is for operators.")
-
-
-class UnusableDemoKey(Refused):
-    """The demo's signing key cannot be used as it lies there; the message says what to do."""
-
-    code = "unusable-demo-key"

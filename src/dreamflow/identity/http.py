@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
-from fastapi import Depends, Request, Security
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from dreamflow.identity.errors import MissingToken, OperatorOnly
-from dreamflow.identity.model import Caller, Role
+from dreamflow.identity.errors import MissingToken
+from dreamflow.identity.model import Caller
 from dreamflow.identity.rules.bearer import token_in
 from dreamflow.identity.service.verification import IdentityService
 
@@ -17,20 +17,10 @@ _BEARER: Final = HTTPBearer(
 )
 
 
-def no_session(_request: Request) -> str | None:
-    """For doors without a browser session."""
-    return None
-
-
-def caller_dependency(
-    identity: IdentityService, *, session_token: Callable[[Request], str | None] = no_session
-) -> Callable[..., Awaitable[Caller]]:
+def caller_dependency(identity: IdentityService) -> Callable[..., Awaitable[Caller]]:
     """Build the dependency that answers who is asking.
 
-    It reads the one `Authorization: Bearer` header. Only without any such header does it turn to
-    `session_token` (the browser's cookie): bad credentials are never made good by other ones.
-
-    The dependency raises `MissingToken` or `InvalidToken`.
+    It reads the one `Authorization: Bearer` header and nothing else, and raises `MissingToken` or `InvalidToken`.
     """
 
     async def caller(
@@ -38,23 +28,7 @@ def caller_dependency(
     ) -> Caller:
         token = token_in(request.headers.getlist("authorization"))
         if token is None:
-            token = session_token(request)
-        if not token:
             raise MissingToken
         return await identity.verify(token)
 
     return caller
-
-
-def operator_dependency(
-    identity: IdentityService, *, session_token: Callable[[Request], str | None] = no_session
-) -> Callable[..., Awaitable[Caller]]:
-    """Build the dependency that lets operators through; for others it raises `OperatorOnly`."""
-    any_caller = caller_dependency(identity, session_token=session_token)
-
-    async def operator(caller: Annotated[Caller, Depends(any_caller)]) -> Caller:
-        if caller.role is not Role.OPERATOR:
-            raise OperatorOnly
-        return caller
-
-    return operator

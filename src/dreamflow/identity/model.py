@@ -4,15 +4,17 @@ An account is the pair (issuer, subject): an e-mail address may change hands, a 
 reissued (OpenID Connect Core 1.0, section 5.7).
 """
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
-from urllib.parse import urlsplit
 
+from jwt import InvalidKeyError
+from jwt.algorithms import HMACAlgorithm
+
+from dreamflow.kit import urls
 from dreamflow.kit.errors import FieldError, Invalid
 
 ParentId = NewType("ParentId", str)
@@ -21,8 +23,7 @@ ParentId = NewType("ParentId", str)
 DEMO_ISSUER: Final = "urn:dreamflow:demo"
 """The issuer of the demo's tokens. Anyone with the demo's key file is anyone: `serve` refuses this issuer."""
 
-# One algorithm per family. RFC 8725, section 3.1: a key is used with exactly one algorithm.
-_FAMILIES: Final = {"ES256": "elliptic curve", "RS256": "RSA", "HS256": "shared secret"}
+_ALGORITHMS: Final = frozenset({"ES256", "RS256", "HS256"})
 _SHORTEST_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2: a key of at least the hash's size
 _LONGEST_NAME: Final = 512
 _CLAIM_PATH: Final = re.compile(r"[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*", re.ASCII)
@@ -75,7 +76,8 @@ class IssuerConfig:
         jwks_url: where the issuer publishes its keys; https, except on the machine itself.
         public_jwks: a fixed set of public keys (RFC 7517, section 5).
         hs256_secret: a shared secret of at least 32 bytes; setting it is the opt-in to HS256.
-        algorithms: of one family; by default ES256 for public keys and HS256 for a secret.
+        algorithm: the only one its tokens may be signed with (RFC 8725, section 3.1); by default ES256 for public
+            keys and HS256 for a secret.
         trust_email: this issuer puts only confirmed addresses into tokens, though it does not say
             `email_verified`. An explicit `email_verified: false` still wins.
         role_claim: dotted path to the role, e.g. "app_metadata.role"; never one that users edit.
@@ -90,7 +92,7 @@ class IssuerConfig:
     jwks_url: str | None = None
     public_jwks: dict[str, object] | None = field(default=None, repr=False, hash=False)
     hs256_secret: str | None = field(default=None, repr=False)
-    algorithms: tuple[str, ...] = ()
+    algorithm: str | None = None
     trust_email: bool = False
     role_claim: str | None = None
     max_age_seconds: int | None = None
@@ -101,11 +103,9 @@ class IssuerConfig:
             raise Invalid(*errors)
 
     @property
-    def algorithm(self) -> str:
-        """The one algorithm this issuer's tokens are signed with."""
-        if self.algorithms:
-            return self.algorithms[0]
-        return "ES256" if self.hs256_secret is None else "HS256"
+    def signed_with(self) -> str:
+        """The algorithm, said or by default."""
+        return self.algorithm or ("ES256" if self.hs256_secret is None else "HS256")
 
     def _faults(self) -> Iterator[tuple[str, str]]:
         if not _is_name(self.issuer):
@@ -113,57 +113,34 @@ class IssuerConfig:
         if not _is_name(self.audience):
             yield "audience", "The audience must be a short text without control characters."
         if sum(source is not None for source in (self.jwks_url, self.public_jwks, self.hs256_secret)) != 1:
-            yield "jwks_url", "Give exactly one of jwks_url, public_jwks and hs256_secret."
-        if self.jwks_url is not None and not _is_safe_url(self.jwks_url):
+            yield "jwks_url", "Give exactly one source of keys, such as jwks_url or hs256_secret."
+        if self.jwks_url is not None and not urls.is_safe(self.jwks_url):
             yield "jwks_url", "The key set's address must be https without user or fragment; http only on loopback."
         if self.hs256_secret is not None and not _is_strong_secret(self.hs256_secret):
             yield "hs256_secret", "The shared secret must have at least 32 bytes and must not be a key file."
-        yield from self._algorithm_faults()
+        if self.algorithm is not None and self.algorithm not in _ALGORITHMS:
+            yield "algorithm", "The algorithm must be ES256, RS256 or HS256."
+        elif (self.signed_with == "HS256") != (self.hs256_secret is not None):
+            yield "algorithm", "HS256 goes with hs256_secret, and only with it."
         if self.role_claim is not None and not _is_trusted_path(self.role_claim):
             yield "role_claim", "The role must come from a dotted claim path that users cannot edit themselves."
         if self.max_age_seconds is not None and self.max_age_seconds <= 0:
             yield "max_age_seconds", "The maximum age must be positive."
-
-    def _algorithm_faults(self) -> Iterator[tuple[str, str]]:
-        families = {_FAMILIES.get(name) for name in self.algorithms}
-        if None in families:
-            yield "algorithms", "The algorithms must be among ES256, RS256 and HS256."
-        elif len(families) > 1:
-            yield "algorithms", "The algorithms of one issuer must be of one family."
-        elif (self.algorithm == "HS256") != (self.hs256_secret is not None):
-            yield "algorithms", "HS256 goes with hs256_secret, and only with it."
 
 
 def _is_name(value: str) -> bool:
     return 0 < len(value) <= _LONGEST_NAME and value.isprintable() and value == value.strip()
 
 
-def _is_safe_url(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname
-        _ = parts.port  # raises when it is not a number
-    except ValueError:
-        return False
-    if not host or not value.isprintable() or " " in value or parts.username is not None or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _is_strong_secret(value: str) -> bool:
     # A public key taken for a secret would let everybody sign (RFC 8725, section 2.1).
+    # Ours and the library's idea of what looks like one differ; either is enough.
     looks_like_key = "-----BEGIN" in value or value.lstrip().startswith(("{", "ssh-", "ecdsa-"))
     try:
-        return not looks_like_key and len(value.encode()) >= _SHORTEST_SECRET_BYTES
-    except UnicodeEncodeError:
+        secret = HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(value)
+    except (InvalidKeyError, UnicodeEncodeError):
         return False
+    return not looks_like_key and len(secret) >= _SHORTEST_SECRET_BYTES
 
 
 def _is_trusted_path(path: str) -> bool:

@@ -20,8 +20,10 @@ class _Wordless(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         failure = where(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
-        structlog.get_logger().warning(
-            "library.log", logger=record.name, line=f"{record.filename}:{record.lineno}", **failure
+        # Libraries make up levels in between; structlog knows the five of the standard library.
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)
+        structlog.get_logger().log(
+            level, "library.log", logger=record.name, line=f"{record.filename}:{record.lineno}", **failure
         )
 
 

@@ -5,16 +5,14 @@ free plan and has been silent for fourteen days. None of them exists.
 """
 
 import random
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from dreamflow.bootstrap import Overrides, Services, services
-from dreamflow.families import Family, FamilyExists, Purpose
-from dreamflow.identity import DEMO_ISSUER, Account, Caller, Role
+from dreamflow.families import Family, Purpose
+from dreamflow.identity import Caller, Role, demo_account
 from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.db import Database
 from dreamflow.kit.ids import SeededIds
@@ -94,18 +92,12 @@ FAMILIES: Final = (
 )
 
 
-def demo_caller(email: str, subject: str, now: datetime) -> Caller:
-    """The caller a demo token for this address would give."""
-    return Caller(Account(DEMO_ISSUER, subject), email, Role.PARENT, now + timedelta(hours=1))
-
-
-async def live(database: Database, tonight: datetime, subjects: Mapping[str, str], *, seed: int) -> None:
-    """Live eight weeks up to tonight; a family that is there already is left as it is.
+async def live(database: Database, tonight: datetime, *, seed: int) -> None:
+    """Live eight weeks up to tonight.
 
     Args:
-        database: open and migrated.
+        database: open, migrated and empty.
         tonight: where the history ends.
-        subjects: the demo issuer's subject for each family's e-mail.
         seed: the same seed and evening give the same lives.
     """
     rng = random.Random(seed)  # noqa: S311 - a simulation repeats itself on purpose
@@ -113,9 +105,9 @@ async def live(database: Database, tonight: datetime, subjects: Mapping[str, str
     overrides = Overrides(clock=clock, ids=SeededIds(seed), seeds=lambda: rng.getrandbits(62))
     house = services(database, overrides, simulated=True)
     for demo in FAMILIES:
-        caller = demo_caller(demo.email, subjects[demo.email], tonight)
-        with suppress(FamilyExists):
-            await _Life(house, clock, rng, demo).live(caller, tonight)
+        # Whom a demo token for this address would speak for.
+        caller = Caller(demo_account(demo.email), demo.email, Role.PARENT, tonight + timedelta(hours=1))
+        await _Life(house, clock, rng, demo).live(caller, tonight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Where keys really come from: the network, a file, a fixed set."""
+"""Where keys really come from: the network, a file."""

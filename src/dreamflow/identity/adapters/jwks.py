@@ -104,7 +104,7 @@ class AiohttpJwks(KeySource):
     async def keys_of(self, issuer: IssuerConfig, key_id: str | None) -> KeySet:
         if issuer.jwks_url is None:
             return NO_KEYS
-        name = (issuer.issuer, issuer.jwks_url, issuer.algorithm)
+        name = (issuer.issuer, issuer.jwks_url, issuer.signed_with)
         endpoint = self._endpoints.setdefault(name, _Endpoint(issuer, issuer.jwks_url))
         wanted = self._need(endpoint, key_id)
         if wanted is not Need.NOTHING:
@@ -157,7 +157,7 @@ class AiohttpJwks(KeySource):
             _log.warning("identity.jwks_unavailable", issuer=issuer.issuer)
             return None
         try:
-            keys = from_jwks(read_object(body), issuer.algorithm)
+            keys = from_jwks(read_object(body), issuer.signed_with)
         except ValueError:
             _log.warning("identity.jwks_unreadable", issuer=issuer.issuer)
             return None

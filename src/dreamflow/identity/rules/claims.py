@@ -31,7 +31,7 @@ def caller(claims: dict[str, object], config: IssuerConfig, now: datetime) -> Ca
     """
     expires = _check_times(claims, config, now.timestamp())
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not is_subject(subject):
+    if not isinstance(subject, str) or not _is_subject(subject):
         raise InvalidToken
     if claims.get("iss") != config.issuer or not _is_for(config.audience, claims.get("aud")):
         raise InvalidToken
@@ -45,7 +45,7 @@ def caller(claims: dict[str, object], config: IssuerConfig, now: datetime) -> Ca
     )
 
 
-def is_subject(value: str) -> bool:
+def _is_subject(value: str) -> bool:
     """Whether a text can name an account."""
     # Printable leaves out control characters and lone surrogates, which no database would keep.
     return bool(value.strip()) and len(value) <= _LONGEST_SUBJECT and value.isprintable()

@@ -7,8 +7,7 @@ library's global decoder while the program runs. Secrets and public keys have se
 
 from typing import Final
 
-from jwt import InvalidKeyError, PyJWS, PyJWTError
-from jwt.algorithms import HMACAlgorithm
+from jwt import PyJWS, PyJWTError
 
 from dreamflow.identity.errors import InvalidToken
 from dreamflow.identity.rules.compact import UnverifiedToken
@@ -34,15 +33,6 @@ def check_with_secret(token: UnverifiedToken, secret: bytes) -> None:
         InvalidToken: it does not hold.
     """
     _check(_SECRET_DECODER, token, secret, "HS256")
-
-
-def is_usable_secret(secret: bytes) -> bool:
-    """Whether the library takes these bytes for a secret, and not for some public key."""
-    try:
-        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
-    except InvalidKeyError:
-        return False
-    return True
 
 
 def _check(decoder: PyJWS, token: UnverifiedToken, key: PublicKey | bytes, algorithm: str) -> None:

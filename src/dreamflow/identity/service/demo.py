@@ -13,8 +13,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from jwt.algorithms import ECAlgorithm
 
-from dreamflow.identity.model import DEMO_ISSUER, IssuerConfig, Role
-from dreamflow.identity.rules.claims import is_plausible_email, is_subject
+from dreamflow.identity.model import DEMO_ISSUER, Account, IssuerConfig, Role
+from dreamflow.identity.rules.claims import is_plausible_email
 from dreamflow.kit.clock import Clock
 from dreamflow.kit.errors import FieldError, Invalid
 
@@ -22,12 +22,17 @@ _AUDIENCE: Final = "dreamflow"
 _LIFETIME: Final = timedelta(hours=12)
 
 
+def demo_account(email: str) -> Account:
+    """The account of an e-mail address in the demo: the same one in every run."""
+    return Account(DEMO_ISSUER, str(uuid5(NAMESPACE_URL, f"mailto:{email.lower()}")))
+
+
 class DemoIssuer:
     """Signs access tokens for the demo (ES256), and says how to verify them.
 
     Args:
         key: a P-256 private key, e.g. from `adapters.demo_keys.load_or_create`.
-        clock: the demo's clock, the same one the `IdentityService` reads.
+        clock: the machine's, which the `IdentityService` reads too; not the demo's, which stands at story time.
     """
 
     def __init__(self, key: EllipticCurvePrivateKey, clock: Clock) -> None:
@@ -46,43 +51,24 @@ class DemoIssuer:
             issuer=DEMO_ISSUER,
             audience=_AUDIENCE,
             public_jwks={"keys": [public_jwk]},
-            algorithms=("ES256",),
             role_claim="app_metadata.role",
         )
 
-    def mint(
-        self,
-        *,
-        email: str,
-        role: Role = Role.PARENT,
-        subject: str | None = None,
-        lifetime: timedelta = _LIFETIME,
-    ) -> str:
-        """Sign an access token.
-
-        Args:
-            email: goes into the token as verified.
-            role: what the caller may be.
-            subject: by default derived from the e-mail, so that the same address is the same account
-                in every run.
-            lifetime: how long it is good for.
+    def mint(self, *, email: str, role: Role = Role.PARENT) -> str:
+        """Sign an access token for the account of an e-mail address, which goes into it as verified.
 
         Raises:
-            Invalid: the e-mail cannot be one, the subject cannot be one, or the lifetime is not positive.
+            Invalid: the e-mail cannot be one.
         """
         if not is_plausible_email(email):
             raise Invalid(FieldError("/email", "This is not an e-mail address."))
-        if subject is not None and not is_subject(subject):
-            raise Invalid(FieldError("/subject", "The subject must be a short text that is not empty."))
-        if lifetime <= timedelta(0):
-            raise Invalid(FieldError("/lifetime", "The lifetime must be positive."))
         now = self._clock.now()
         claims = {
             "iss": DEMO_ISSUER,
             "aud": _AUDIENCE,
-            "sub": str(uuid5(NAMESPACE_URL, f"mailto:{email.lower()}")) if subject is None else subject,
+            "sub": demo_account(email).subject,
             "iat": int(now.timestamp()),
-            "exp": int((now + lifetime).timestamp()),
+            "exp": int((now + _LIFETIME).timestamp()),
             "email": email,
             "email_verified": True,
             "app_metadata": {"role": role.value},

@@ -7,14 +7,12 @@ savepoint, so one that raises undoes only itself.
 """
 
 import asyncio
-import os
 import queue
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +20,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 from typing_extensions import override
 
 from dreamflow.kit.db.database import Database, DatabaseUnavailable
+from dreamflow.kit.private_file import drafted
 
 T = TypeVar("T")
 
@@ -147,18 +146,10 @@ def _create(path: Path) -> None:
     It is made aside and linked into place: processes that start at once would refuse each other the switch to WAL.
     An existing file is not opened here, because closing it would drop the locks that SQLite holds on it.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         return
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
-    os.close(handle)
-    try:
-        with closing(sqlite3.connect(aside)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-        with suppress(FileExistsError):
-            Path(path).hardlink_to(aside)
-    finally:
-        Path(aside).unlink()
+    with drafted(path) as draft, closing(sqlite3.connect(draft)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:
