@@ -147,6 +147,8 @@ def test_the_operator_sees_what_klaviyo_received(page: "Page", picture: Callable
     page.goto("/")
     page.get_by_role("button", name="An operator").click()
     expect(page.get_by_role("heading", name="What Klaviyo received")).to_be_visible()
+    expect(page.get_by_text("the families and their history are simulated")).to_be_visible()
+    expect(page.get_by_text("A demo family.")).to_have_count(0)
     expect(page.get_by_text("The books balance")).to_be_visible()
     expect(page.locator("tbody tr").nth(10)).to_be_visible()
     board = page.inner_text("body")

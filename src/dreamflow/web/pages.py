@@ -270,7 +270,7 @@ class Pages:
             books=await self._deps.deliveries.books(),
             events=events,
             trouble=trouble,
-            simulated=self._deps.personas is not None,
+            demo=self._deps.personas is not None,
         )
 
     async def _tonight(
