@@ -42,7 +42,7 @@ def test_a_key_address_is_https_or_on_this_machine(url: str) -> None:
         "http://10.0.0.1/jwks",
         "http://127.0.0.1.attacker.example/jwks",
         "http://localhost.attacker.example/jwks",
-        "file:///etc/passwd",
+        "file:///keys.json",
         "ftp://localhost/jwks",
         "https://",
         "https:///jwks",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from dreamflow.entrypoints.failures import CannotRun
@@ -73,7 +74,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, sock: socket.socket) -> AsyncGenerator[None]:  # noqa: ANN401 - any ASGI application
+async def serving(app: ASGIApp, sock: socket.socket) -> AsyncGenerator[None]:
     """Serve an app while the block runs; requests under way are finished at its end."""
     server = _Server(
         uvicorn.Config(app, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=_GRACE_SECONDS)

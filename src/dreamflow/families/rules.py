@@ -14,6 +14,7 @@ NIGHT_ENDS: Final = timedelta(hours=4)
 MOST_CHILDREN: Final = 100
 LONGEST_NAME: Final = 60
 YOUNGEST, OLDEST = 1, 16
+_LONGEST_SUBTAG: Final = 8  # BCP 47, section 2.1
 
 _JOINERS: Final = "\u200c\u200d"  # shape letters and emoji in many scripts
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -73,5 +74,5 @@ def _is_language_tag(tag: str) -> bool:
         tag.isascii()
         and language.isalpha()
         and len(language) in (2, 3)
-        and all(part.isalnum() and len(part) <= 8 for part in rest)  # noqa: PLR2004 - BCP 47, section 2.1
+        and all(part.isalnum() and len(part) <= _LONGEST_SUBTAG for part in rest)
     )

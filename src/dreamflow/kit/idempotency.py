@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from dreamflow.kit.errors import Refused
 
@@ -38,7 +38,7 @@ class RequestKey:
     at: datetime
 
 
-def fingerprint(content: Any) -> str:  # noqa: ANN401 - any JSON value
+def fingerprint(content: object) -> str:
     """A stable digest of a JSON value."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

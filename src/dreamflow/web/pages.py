@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -331,8 +331,8 @@ class Pages:
     def _persona_names(self) -> Mapping[str, str]:
         return {} if self._deps.personas is None else self._deps.personas.names()
 
-    def _show(self, request: Request, name: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:  # noqa: ANN401 - a template's context
-        shown: dict[str, Any] = {
+    def _show(self, request: Request, name: str, *, status: int = HTTPStatus.OK, **context: object) -> Response:
+        shown: dict[str, object] = {
             "trouble": "",
             "simulated": False,
             **context,
