@@ -16,15 +16,15 @@ demo: $(VENV)/.runtime ## Set up and run the demo; ARGS=--once prints tonight an
 	@$(BIN)/dreamflow demo $(ARGS)
 
 test: $(VENV)/.test ## Set up and run the tests; what needs a browser is skipped by name where there is none
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-all: $(VENV)/.dev ## What CI runs: install the servers and the browser too, every check, every test, coverage
 	tools/install-servers
 	$(MAKE) --no-print-directory static
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: $(VENV)/.dev static ## Format, lint, imports, types, tests
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: static
 static: $(VENV)/.dev
