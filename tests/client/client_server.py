@@ -2,7 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import random
+import socket
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -189,6 +192,45 @@ class PaperClock:
         self.sleeps.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)
+
+
+@contextmanager
+def nobody_listens() -> Generator[str]:
+    """An address that refuses connections; its port stays taken, so that nobody else comes to listen there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+class Wire:
+    """Scripted servers and clients on paper time, which end with the stack."""
+
+    def __init__(self, stack: AsyncExitStack, clock: PaperClock | None = None) -> None:
+        self._stack = stack
+        self._clock = clock or PaperClock()
+        self.server: ScriptedServer
+
+    async def serve(self, *steps: Step, script: Script | None = None) -> ScriptedServer:
+        self.server = server = ScriptedServer(script or in_turn(*steps))
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+        return server
+
+    async def client(self, url: str, **settings: Any) -> Klaviyo:
+        settings.setdefault("rng", random.Random(7))
+        client = Klaviyo(
+            "pk_secret",
+            base_url=url,
+            sleep=self._clock.sleep,
+            monotonic=self._clock.monotonic,
+            wall_clock=self._clock.wall_clock,
+            **settings,
+        )
+        return await self._stack.enter_async_context(client)
+
+    async def connect(self, *steps: Step, **settings: Any) -> Klaviyo:
+        """A client of a server that takes these steps."""
+        return await self.client((await self.serve(*steps)).url, **settings)
 
 
 Serve = Callable[..., Awaitable[ScriptedServer]]

@@ -1,26 +1,9 @@
-import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import pytest
 
-from aioklaviyo import Klaviyo
-from client.client_server import Connect, PaperClock, Script, ScriptedServer, Serve, Step, in_turn
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    """Start scripted servers that end with the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(*steps: Step, script: Script | None = None) -> ScriptedServer:
-            server = ScriptedServer(script or in_turn(*steps))
-            await server.start()
-            stack.push_async_callback(server.stop)
-            return server
-
-        yield start
+from client.client_server import Connect, PaperClock, Serve, Wire
 
 
 @pytest.fixture
@@ -29,20 +12,18 @@ def clock() -> PaperClock:
 
 
 @pytest.fixture
-async def connect(clock: PaperClock) -> AsyncIterator[Connect]:
-    """Open clients on paper time that end with the test."""
+async def wire(clock: PaperClock) -> AsyncIterator[Wire]:
     async with AsyncExitStack() as stack:
+        yield Wire(stack, clock)
 
-        async def start(url: str, **settings: Any) -> Klaviyo:
-            settings.setdefault("rng", random.Random(7))
-            client = Klaviyo(
-                "pk_secret",
-                base_url=url,
-                sleep=clock.sleep,
-                monotonic=clock.monotonic,
-                wall_clock=clock.wall_clock,
-                **settings,
-            )
-            return await stack.enter_async_context(client)
 
-        yield start
+@pytest.fixture
+def serve(wire: Wire) -> Serve:
+    """Start scripted servers that end with the test."""
+    return wire.serve
+
+
+@pytest.fixture
+def connect(wire: Wire) -> Connect:
+    """Open clients on paper time that end with the test."""
+    return wire.client

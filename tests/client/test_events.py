@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from aioklaviyo import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, InvalidRequest, NewEvent, PayloadTooLarge, ProfileRef
 from aioklaviyo.resources.event_batch import encoded_batch
-from client.client_examples import examples
 from client.client_server import Connect, Reply, Serve, profile
 
 NIGHT = dt.datetime(2026, 11, 1, 19, 10, tzinfo=dt.UTC)
@@ -109,7 +108,6 @@ def test_a_full_batch_of_one_moment_is_checked_quickly() -> None:
     assert time.process_time() - began < 0.5
 
 
-@examples
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("MN"), st.integers(0, 30)), max_size=20, unique=True))
 def test_every_event_is_in_the_body_once(made_of: list[tuple[str, str, int]]) -> None:
     body = json.loads(encoded_batch([event(str(n), metric=m, external_id=who) for who, m, n in made_of]))

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioklaviyo import Filter, filters
-from client.client_examples import examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 hostile = st.sampled_from(['"', "\\", '\\"', '"),equals(id,"x', "')", "+", " ", "%22", "a\nb", "]", ",", "😀", "\x00"])
@@ -88,7 +87,6 @@ class Parser:
         return float(bare) if any(mark in bare for mark in ".e") else int(bare)
 
 
-@examples
 @given(operator=st.sampled_from(sorted(OPERATORS)), field=fields, value=values)
 def test_what_goes_in_comes_out(operator: str, field: str, value: Any) -> None:
     parsed = Parser(OPERATORS[operator](field, value).expression).expressions()
@@ -96,7 +94,6 @@ def test_what_goes_in_comes_out(operator: str, field: str, value: Any) -> None:
     assert type(parsed[0][2]) is type(value)
 
 
-@examples
 @given(operator=st.sampled_from(sorted(LIST_OPERATORS)), field=fields, listed=st.lists(values, min_size=1, max_size=5))
 def test_lists_go_through_too(operator: str, field: str, listed: list[Any]) -> None:
     for given_as in (list, tuple):
@@ -104,7 +101,6 @@ def test_lists_go_through_too(operator: str, field: str, listed: list[Any]) -> N
         assert Parser(expression).expressions() == [(operator, field, listed)]
 
 
-@examples
 @given(st.lists(strings, min_size=1, max_size=5))
 def test_joined_filters_stay_as_many_as_they_were(given_texts: list[str]) -> None:
     joined = filters.all_of(filters.has("profile"), *[filters.equals("email", text) for text in given_texts])
@@ -112,7 +108,6 @@ def test_joined_filters_stay_as_many_as_they_were(given_texts: list[str]) -> Non
     assert parsed == [("has", "profile", ...), *[("equals", "email", text) for text in given_texts]]
 
 
-@examples
 @given(st.text().filter(lambda text: not re.fullmatch(r"[A-Za-z_$][\w$-]*(\.[\w$-]+)*", text, re.ASCII)))
 def test_a_field_that_is_no_name_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match="field"):

@@ -14,6 +14,8 @@ from aioklaviyo import DeadlineExceeded, Klaviyo, OutcomeUnknown
 from client.client_calls import ANN, CREATED, ONE
 from client.client_server import Connect, PaperClock, Reply, Serve, Silence, Stalled
 
+PATIENCE = 20.0
+
 
 def test_whatever_a_call_takes_or_gives_has_a_public_name() -> None:
     client = Klaviyo("pk_1")
@@ -112,7 +114,7 @@ async def test_a_cancelled_call_gives_its_connection_back(
     server = await serve(step, ONE)
     client = await connect(server.url, max_connections=1)
     task = asyncio.create_task(client.profiles.get("01M1"))
-    await server.arrival.wait()
+    await asyncio.wait_for(server.arrival.wait(), PATIENCE)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -130,7 +132,7 @@ async def test_a_call_cancelled_while_it_waits_stops_waiting(serve: Serve) -> No
 
     async with Klaviyo("pk_1", base_url=server.url, sleep=sleep) as client:
         task = asyncio.create_task(client.profiles.create(ANN))
-        await waiting.wait()
+        await asyncio.wait_for(waiting.wait(), PATIENCE)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -150,17 +152,17 @@ async def test_the_deadline_covers_reading_the_body(serve: Serve) -> None:
     async with Klaviyo("pk_1", base_url=server.url) as client:
         began = asyncio.get_running_loop().time()
         with pytest.raises(DeadlineExceeded):
-            await client.profiles.get("01M1", deadline_seconds=0.05)
-        assert asyncio.get_running_loop().time() - began < 2
+            await client.profiles.get("01M1", deadline_seconds=1.0)
+        assert asyncio.get_running_loop().time() - began < PATIENCE
 
 
 async def test_waiting_for_the_pool_is_not_sending(serve: Serve, connect: Connect) -> None:
     server = await serve(Silence(), CREATED)
     client = await connect(server.url, max_connections=1, max_attempts=1)
-    blocking = asyncio.create_task(client.profiles.create(ANN, deadline_seconds=0.1))
-    await server.arrival.wait()
+    blocking = asyncio.create_task(client.profiles.create(ANN, deadline_seconds=2.0))
+    await asyncio.wait_for(server.arrival.wait(), PATIENCE)
     with pytest.raises(aioklaviyo.ConnectionFailed):
-        await client.profiles.create(ANN, deadline_seconds=0.02)
+        await client.profiles.create(ANN, deadline_seconds=0.2)
     with pytest.raises(OutcomeUnknown):
         await blocking
     assert len(server.received) == 1

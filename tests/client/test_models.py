@@ -18,7 +18,6 @@ from aioklaviyo.models.account import account_from
 from aioklaviyo.models.event import event_from
 from aioklaviyo.models.metric import metric_from
 from aioklaviyo.models.profile import Profile, profile_from
-from client.client_examples import examples
 from client.client_server import Connect, Reply, Serve, profile
 
 json_values = st.recursive(
@@ -143,7 +142,6 @@ def test_what_was_handed_over_is_copied() -> None:
     assert written.wire()["properties"] == {"a": [1]}
 
 
-@examples
 @given(json_values)
 def test_any_document_is_read_or_refused_in_one_way(document: Any) -> None:
     for read in (jsonapi.single, jsonapi.collection, jsonapi.next_cursor):
@@ -153,7 +151,6 @@ def test_any_document_is_read_or_refused_in_one_way(document: Any) -> None:
     assert jsonapi.decode(jsonapi.encode(document)) == document
 
 
-@examples
 @given(
     data=st.fixed_dictionaries(
         {"type": st.just("event"), "id": st.just("1")},
@@ -176,7 +173,6 @@ async def test_nonsense_in_an_answer_is_a_typed_error(
             reply.one(parse)
 
 
-@examples
 @given(st.binary(max_size=40))
 def test_any_bytes_are_decoded_or_refused_in_one_way(body: bytes) -> None:
     with contextlib.suppress(MalformedDocumentError):

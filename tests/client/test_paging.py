@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioklaviyo import Klaviyo, Profile, ServerUnavailable, UnexpectedResponse
-from client.client_examples import examples
 from client.client_server import Connect, Received, Reply, ScriptedServer, Serve, profile
 
 
@@ -104,7 +103,7 @@ async def test_every_listing_pages(serve: Serve, connect: Connect) -> None:
     ]
 
 
-@settings(examples, max_examples=25)
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(0, 4), min_size=1, max_size=6))
 async def test_nothing_is_lost_or_doubled_over_any_paging(sizes: list[int]) -> None:
     found = pages(*sizes)

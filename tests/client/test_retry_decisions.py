@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioklaviyo.retry import Fault, RetryPolicy, Stop, Wait, decide, retry_after_seconds
-from client.client_examples import examples
 
 NOW = 1_793_000_000.0
 policies = st.builds(
@@ -16,7 +15,6 @@ policies = st.builds(
 )
 
 
-@examples
 @given(
     policy=policies,
     fault=st.sampled_from(Fault),
@@ -111,7 +109,6 @@ def test_retry_after_as_a_date_counts_from_the_local_clock_without_a_date_header
     assert retry_after_seconds(headers, wall_clock_seconds=1_793_004_805.0) == 5.0
 
 
-@examples
 @given(st.text(max_size=60))
 def test_retry_after_never_breaks(text: str) -> None:
     seconds = retry_after_seconds({"Retry-After": text, "Date": text}, wall_clock_seconds=NOW)

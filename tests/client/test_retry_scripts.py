@@ -17,7 +17,6 @@ from aioklaviyo import (
     UnexpectedResponse,
 )
 from client.client_calls import SAFE, UNSAFE, Kind
-from client.client_examples import examples
 from client.client_server import (
     Garbage,
     PaperClock,
@@ -49,7 +48,7 @@ def is_ambiguous(step: Step) -> bool:
     return not isinstance(step, Reply) or step.status >= 500
 
 
-@settings(examples, max_examples=200)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from([*SAFE, *UNSAFE]),
     script=scripts,
