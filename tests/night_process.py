@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
+import pytest
 from pydantic import SecretStr
 
 from dreamflow.settings import IssuerSettings
@@ -54,7 +55,14 @@ def app_process(environment: dict[str, str]) -> Generator[tuple[subprocess.Popen
     )
     try:
         assert process.stderr is not None
-        yield process, next(line.split()[-1] for line in process.stderr if "Dream Flow is open at" in line)
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if "Dream Flow is open at" in line:
+                break
+        else:
+            pytest.fail(f"the app ended before it was open; it said:\n{''.join(said)}")
+        yield process, said[-1].split()[-1]
     finally:
         process.kill()
         process.communicate()

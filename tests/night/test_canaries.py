@@ -4,7 +4,7 @@ import logging
 from io import StringIO
 from pathlib import Path
 
-import structlog
+import pytest
 from aiohttp import ClientSession, web
 
 from dreamflow.kit import logging as house_logging
@@ -41,6 +41,7 @@ class Wiretap:
             return web.Response(body=content, status=answer.status, headers={"content-type": kind})
 
 
+@pytest.mark.usefixtures("_restored_logging")
 async def test_no_canary_in_any_byte_log_line_url_or_problem(tmp_path: Path, klaviyo: RunningEmulator) -> None:
     tap = Wiretap(klaviyo.url)
     app = web.Application(client_max_size=10_000_000)
@@ -52,8 +53,7 @@ async def test_no_canary_in_any_byte_log_line_url_or_problem(tmp_path: Path, kla
     port = runner.addresses[0][1]
     log, plain = StringIO(), StringIO()
     house_logging.configure(json=True, level="DEBUG", stream=log)
-    handler = logging.StreamHandler(plain)
-    logging.getLogger().addHandler(handler)
+    logging.getLogger().addHandler(logging.StreamHandler(plain))
     problems: list[str] = []
     try:
         async with world(tmp_path / "state", f"http://127.0.0.1:{port}") as here:
@@ -88,8 +88,6 @@ async def test_no_canary_in_any_byte_log_line_url_or_problem(tmp_path: Path, kla
             assert books.dead == books.pending == 0
             ids = [*children, *(row["id"] for row in (await client.get("/api/v1/families/me/children")).json())]
     finally:
-        logging.getLogger().removeHandler(handler)
-        structlog.reset_defaults()
         await runner.cleanup()
 
     sent = b"\n".join(tap.seen).decode(errors="replace")

@@ -41,6 +41,12 @@ def ask(url: str) -> dict[str, Any] | None:
     return answer.json()
 
 
+async def stories_told(klaviyo: RunningEmulator) -> list[str]:
+    """The stories Klaviyo has heard of, once for each time."""
+    events = await events_at(klaviyo.url)
+    return [event.properties["story_id"] for event in events if event.metric == "Story Generated"]
+
+
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     tmp_path: Path, klaviyo: RunningEmulator, point: str
@@ -59,9 +65,11 @@ async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     # The worker may be quicker than the answer; what is acknowledged must be there, what is not may be.
     assert not (acknowledged and point.startswith("stories."))
     assert acknowledged or point != "after the answer"
+    assert len(await stories_told(klaviyo)) == (point == "outbox.sent")
 
     async with world(state, klaviyo.url, identity=identity) as after:
         client = await after.visitor(Authorization=f"Bearer {token()}", **KEY)
+        assert len((await client.get("/api/v1/stories")).json()) == (point != "stories.written")
         again = (await client.post("/api/v1/stories", json={"minutes": 4})).json()
         if acknowledged is not None:
             assert again == acknowledged
@@ -71,5 +79,11 @@ async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
         assert books.balanced
         assert books.delivered == books.accepted
 
-    told = [event for event in await events_at(klaviyo.url) if event.metric == "Story Generated"]
-    assert [event.properties["story_id"] for event in told] == [again["id"]]
+    assert await stories_told(klaviyo) == [again["id"]]
+
+
+async def test_the_house_waits_for_the_disk(here: World) -> None:
+    synchronous = await here.house.database.write(
+        lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    )
+    assert synchronous == 2, "FULL: what was acknowledged outlives a loss of power"

@@ -279,9 +279,17 @@ async def test_outside_the_demo_nobody_can_become_somebody(here: World, visitor:
 
 async def test_no_page_loads_anything_from_elsewhere(here: World, visitor: Visitor) -> None:
     await at_home(here, visitor, ("Ada", "5"))
-    await visitor.submit("/tonight", once=visitor.field("once"))
-    for path in ("/", "/operator"):
-        answer = await visitor.open(path)
+    story = await visitor.submit("/tonight", once=visitor.field("once"))
+    operator = Visitor(await here.visitor())
+    await signed_in(here, operator, Role.OPERATOR)
+    for who, path, status in (
+        (visitor, "/", 200),
+        (visitor, story.url.path, 200),
+        (visitor, "/operator", 403),
+        (operator, "/operator", 200),
+    ):
+        answer = await who.open(path)
+        assert (answer.url.path, answer.status_code) == (path, status)
         assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
         assert "<script" not in answer.text
         assert "style=" not in answer.text

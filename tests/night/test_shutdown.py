@@ -2,12 +2,16 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from dreamflow.settings import IdentitySettings
 from klaviyo_emulator.testing import RunningEmulator
@@ -16,6 +20,9 @@ from night_process import ISSUER, app_process, settings_of, token
 from world import LONDON, world
 
 WHO = {"Authorization": f"Bearer {token()}"}
+NAMED = {"contact_information": {"organization_name": "Slow Account"}}
+ACCOUNT = {"data": [{"type": "account", "id": "SlowAc", "attributes": NAMED}]}
+PROFILE = {"data": {"type": "profile", "id": "01", "attributes": {}}}  # what a family sends first is its profile
 
 
 def ended(*command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -28,6 +35,57 @@ def ended(*command: str, environment: dict[str, str]) -> subprocess.CompletedPro
         timeout=60,
         check=False,
     )
+
+
+class SlowKlaviyo:
+    """Klaviyo that says when something is sent to it, and takes it when the test says so."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked = asyncio.Event()
+        self.takes_it = asyncio.Event()
+
+    async def is_asked(self) -> None:
+        await asyncio.wait_for(self.asked.wait(), 30)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            self.asked.set()
+            await self.takes_it.wait()
+        return web.json_response(
+            PROFILE if request.method == "POST" else ACCOUNT, content_type="application/vnd.api+json"
+        )
+
+
+@pytest.fixture
+async def slow() -> AsyncGenerator[SlowKlaviyo]:
+    klaviyo = SlowKlaviyo()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", klaviyo.answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        klaviyo.url = str(server.make_url("")).rstrip("/")
+        yield klaviyo
+        klaviyo.takes_it.set()
+
+
+@asynccontextmanager
+async def opened(environment: dict[str, str]) -> AsyncGenerator[tuple[subprocess.Popen[str], str]]:
+    """`app_process`, waited for in a thread: at its start the app asks Klaviyo, which answers from this loop."""
+    with ExitStack() as stack:
+        yield await asyncio.to_thread(stack.enter_context, app_process(environment))
+
+
+async def sign_up(url: str) -> None:
+    async with httpx2.AsyncClient(base_url=url, headers=WHO) as client:
+        assert (await client.put("/api/v1/families/me", json=LONDON)).status_code == 201
+
+
+async def delivered(state: Path) -> int:
+    """How much the house remembers to have delivered."""
+    async with world(state) as again:
+        books = await again.house.deliveries.books()
+    assert books.balanced
+    return books.delivered
 
 
 async def test_a_house_that_is_told_to_end_does_so_and_loses_nothing(tmp_path: Path, klaviyo: RunningEmulator) -> None:
@@ -59,28 +117,47 @@ def test_with_an_empty_key_the_house_opens_without_klaviyo_and_ends(tmp_path: Pa
         assert process.wait(30) == 0
 
 
-async def test_a_silent_klaviyo_does_not_hold_the_door_open(tmp_path: Path) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()  # accepts connections in the kernel and never answers
-        environment = settings_of(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
-        with app_process(environment) as (process, url):
-            with httpx2.Client(base_url=url, headers=WHO) as client:
-                assert client.put("/api/v1/families/me", json=LONDON).status_code == 201
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(process.wait, 10) == 0
+async def test_the_door_closes_first_and_the_last_send_is_finished(tmp_path: Path, slow: SlowKlaviyo) -> None:
+    async with opened(settings_of(tmp_path, slow.url)) as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        waiting, line = await asyncio.open_connection(host, int(port))
+        await sign_up(url)
+        await slow.is_asked()
+        process.send_signal(signal.SIGTERM)
+        assert not await waiting.read(), "who had asked nothing yet is sent away when the door closes"
+        line.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(host, int(port))
+        slow.takes_it.set()
+        assert await asyncio.to_thread(process.wait, 30) == 0
+    assert await delivered(tmp_path) == 1
 
 
-def test_a_worker_alone_delivers_what_the_app_accepted(tmp_path: Path, klaviyo: RunningEmulator) -> None:
-    environment = settings_of(tmp_path, klaviyo.url, DREAMFLOW_WORKER__EMBEDDED="false")
-    with app_process(environment) as (_, url), httpx2.Client(base_url=url, headers=WHO) as client:
-        assert client.put("/api/v1/families/me", json=LONDON).status_code == 201
-        with subprocess.Popen(
-            [sys.executable, "-m", "dreamflow", "worker"], env=environment, stderr=subprocess.PIPE, text=True
-        ) as worker:
-            assert worker.stderr is not None
-            assert "Emulated Account" in worker.stderr.readline()
-            while not asyncio.run(events_at(klaviyo.url)):
-                assert worker.poll() is None
+async def test_a_silent_klaviyo_does_not_hold_the_door_open(tmp_path: Path, slow: SlowKlaviyo) -> None:
+    async with opened(settings_of(tmp_path, slow.url, DREAMFLOW_KLAVIYO__TIMEOUT_SECONDS="60")) as (process, url):
+        await sign_up(url)
+        await slow.is_asked()
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    assert await delivered(tmp_path) == 0
+
+
+async def test_a_worker_alone_delivers_what_the_app_accepted(tmp_path: Path, slow: SlowKlaviyo) -> None:
+    environment = settings_of(tmp_path, slow.url, DREAMFLOW_WORKER__EMBEDDED="false")
+    async with opened(environment) as (_, url):
+        await sign_up(url)
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dreamflow", "worker", env=environment, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            await slow.is_asked()
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(30) == 0
+            slow.takes_it.set()
+            _, said = await asyncio.wait_for(worker.communicate(), 30)
+            assert worker.returncode == 0
+            assert b"Klaviyo account: Slow Account" in said
+        finally:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
+    assert await delivered(tmp_path) == 1
