@@ -1,9 +1,11 @@
 """Fixtures for all tests, and the promises they run under."""
 
+import logging
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 
 from klaviyo_emulator import EmulatorConfig
@@ -29,6 +31,18 @@ async def here(tmp_path: Path, klaviyo: RunningEmulator) -> AsyncGenerator[World
     """A house in step with an emulated Klaviyo; its worker runs when the test says so."""
     async with world(tmp_path / "state", klaviyo.url) as opened:
         yield opened
+
+
+@pytest.fixture
+def _restored_logging() -> Generator[None]:
+    """Logging as it was, for a test that configures it."""
+    before = structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

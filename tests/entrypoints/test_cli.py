@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,15 @@ from klaviyo_emulator import DEFAULT_PORT
 
 ISSUERS = json.dumps([{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "s" * 40}])
 COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "packs lint", "config", "config check"]
+
+# The command, killed as soon as the database of the weeks that are to be lived is open.
+CUT_OFF = """
+import os, signal
+from dreamflow.entrypoints.cli import main
+from dreamflow.simulation import demo_families
+demo_families.live = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
 
 
 def dreamflow(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +66,8 @@ def test_help_is_quick_because_it_loads_little() -> None:
 
 def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path) -> None:
     arguments = ("story", "--seed", "11", "--minutes", "4", "--child", "Ada:5", "--child", "Bo:8", "--json")
-    first, second = (dreamflow(*arguments, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    settings = {"DREAMFLOW_STATE_DIR": str(tmp_path)}
+    first, second = (dreamflow(*arguments, PYTHONHASHSEED=seed, **settings) for seed in ("1", "2"))
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout
     trace = json.loads(first.stdout)
@@ -191,11 +202,14 @@ def test_the_demo_once_prints_the_plan_the_story_and_what_klaviyo_has(tmp_path: 
 
 
 def test_a_demo_that_was_cut_off_while_it_lived_its_weeks_begins_anew(tmp_path: Path) -> None:
-    aside = tmp_path / ".history-cut-off"
-    aside.mkdir()
-    (aside / "dreamflow.sqlite").write_bytes(b"half a life")
-    ran = dreamflow("demo", "--once", "--data", str(tmp_path))
+    at = ("--data", str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", CUT_OFF, "demo", "--once", *at], timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.glob(".history-*/dreamflow.sqlite"))
+    assert not (tmp_path / "dreamflow.sqlite").exists()
+    ran = dreamflow("demo", "--once", *at)
     assert ran.returncode == 0, ran.stderr
+    assert "The books balance." in ran.stdout
     assert (tmp_path / "dreamflow.sqlite").stat().st_mode & 0o077 == 0
 
 

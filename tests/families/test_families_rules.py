@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dreamflow.families import CONSENT_TEXTS, Child, ChildId, LedgerEntry, Purpose, evening_of
 from dreamflow.families.model import LedgerEntryId
 from dreamflow.families.rules import LONGEST_NAME, OLDEST, YOUNGEST, check_child, check_home, in_force
-from kit.kit_house import EVENING, examples
+from kit.kit_house import EVENING
 
 NAMES = [
     "Mia",
@@ -92,7 +92,6 @@ def test_a_name_has_a_longest_length() -> None:
     assert pointers(check_child("M" * (LONGEST_NAME + 1), 5)[1]) == ["/name"]
 
 
-@examples
 @given(st.text(max_size=80), st.integers())
 def test_what_is_stored_is_what_was_typed_without_the_space_around_it(name: str, age: int) -> None:
     stored, errors = check_child(name, age)
@@ -105,7 +104,6 @@ def test_what_is_stored_is_what_was_typed_without_the_space_around_it(name: str,
         assert not any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in stored)
 
 
-@examples
 @given(st.text(max_size=80), st.integers())
 @example("Canary\x00", 99)
 def test_a_refusal_never_quotes_what_was_typed(name: str, age: int) -> None:
@@ -144,7 +142,6 @@ def test_anything_else_is_no_language_tag(locale: str) -> None:
     assert pointers(check_home(None, locale)) == ["/locale"]
 
 
-@examples
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_as_zone_and_locale_is_judged_without_being_quoted(zone: str, locale: str) -> None:
     errors = check_home("canary" + zone, "canary-" + locale)
@@ -163,7 +160,6 @@ def entry(number: int, purpose: Purpose, *, granted: bool) -> LedgerEntry:
 decisions = st.lists(st.tuples(st.sampled_from(Purpose), st.booleans()), max_size=30)
 
 
-@examples
 @given(decisions)
 def test_the_last_word_on_each_purpose_holds(told: list[tuple[Purpose, bool]]) -> None:
     entries = [entry(n, purpose, granted=granted) for n, (purpose, granted) in enumerate(told)]
@@ -176,7 +172,6 @@ def test_the_last_word_on_each_purpose_holds(told: list[tuple[Purpose, bool]]) -
     assert in_force(entries) == holding
 
 
-@examples
 @given(decisions, st.sampled_from(Purpose), st.booleans())
 def test_a_decision_touches_its_own_purpose_only(
     told: list[tuple[Purpose, bool]],
@@ -229,7 +224,6 @@ moments = st.datetimes(
 )
 
 
-@examples
 @given(moments, zones)
 def test_an_evening_is_the_local_date_or_the_one_before_until_four(moment: datetime, zone: ZoneInfo) -> None:
     local = moment.astimezone(zone)
@@ -237,7 +231,6 @@ def test_an_evening_is_the_local_date_or_the_one_before_until_four(moment: datet
     assert evening_of(moment, zone) == expected
 
 
-@examples
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 4000), st.integers(YOUNGEST, OLDEST))
 def test_a_child_grows_a_year_older_each_year_to_within_a_day(noted: date, days: int, age: int) -> None:
     child = Child(ChildId("c"), "Mia", age, noted)

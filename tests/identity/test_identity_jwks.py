@@ -1,6 +1,7 @@
 """Published keys over a real socket: rotation, trouble, and how often the issuer is asked."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -252,10 +253,12 @@ async def test_the_last_good_set_serves_for_a_day_and_no_longer(world: World) ->
 
 
 async def test_nobody_listens_at_all(world: World) -> None:
-    issuer = config(jwks_url="http://127.0.0.1:9/jwks")
-    service = IdentityService([issuer], world.keys, world.clock)
-    with capture_logs() as lines, pytest.raises(InvalidToken):
-        await service.verify(OLD_TOKEN)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen: connections are refused
+        issuer = config(jwks_url=f"http://127.0.0.1:{taken.getsockname()[1]}/jwks")
+        service = IdentityService([issuer], world.keys, world.clock)
+        with capture_logs() as lines, pytest.raises(InvalidToken):
+            await service.verify(OLD_TOKEN)
     assert [line["event"] for line in lines] == ["identity.jwks_unavailable"]
 
 

@@ -1,18 +1,14 @@
-"""A migrated database on a real file, a fixed evening, and how many examples a property is tried on."""
+"""A migrated database on a real file, and a fixed evening."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import settings
-
 from dreamflow.kit.db import SqliteDatabase, migrate
 
 EVENING = datetime(2026, 3, 10, 19, 10, 27, 500, tzinfo=UTC)
 SCRIPTS = "dreamflow:migrations"
-
-examples = settings(derandomize=True, deadline=None, max_examples=100)
 
 
 @asynccontextmanager

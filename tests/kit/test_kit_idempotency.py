@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dreamflow.kit.db import SqliteDatabase, once
 from dreamflow.kit.idempotency import KEPT_FOR, KeyReused, RequestKey, fingerprint
-from kit.kit_house import EVENING, examples, opened
+from kit.kit_house import EVENING, opened
 
 KEY = RequestKey("parent/stories", "k-1", fingerprint({"minutes": 7}), EVENING)
 
@@ -83,13 +83,11 @@ async def test_an_effect_that_fails_leaves_no_key(database: SqliteDatabase) -> N
     assert await effects.ask(KEY) == ("result-1", False)
 
 
-@examples
 @given(st.dictionaries(st.text(alphabet=st.characters(codec="utf-8")), st.integers()))
 def test_a_fingerprint_does_not_depend_on_the_order_of_fields(content: dict[str, int]) -> None:
     assert fingerprint(content) == fingerprint(dict(reversed(content.items())))
 
 
-@examples
 @given(st.integers(), st.integers())
 def test_other_content_has_another_fingerprint(one: int, other: int) -> None:
     assert (fingerprint({"minutes": one}) == fingerprint({"minutes": other})) == (one == other)

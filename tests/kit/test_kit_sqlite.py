@@ -344,3 +344,5 @@ async def test_rows_keep_their_references(database: SqliteDatabase) -> None:
     full = await database.read(lambda connection: connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     journal = await database.read(lambda connection: connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
     assert (on, full, journal) == (1, 2, "wal")
+    assert await database.write(pragma("foreign_keys")) == [(1,)]
+    assert await database.write(pragma("synchronous")) == [(2,)]

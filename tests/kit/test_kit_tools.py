@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -30,7 +30,7 @@ from dreamflow.kit.errors import FieldError, Invalid, Refused, Unavailable
 from dreamflow.kit.failpoints import inert
 from dreamflow.kit.ids import RandomIds, SeededIds
 from dreamflow.kit.turn import TurnTaken, turn
-from kit.kit_house import EVENING, examples
+from kit.kit_house import EVENING
 
 
 def test_the_machines_clock_is_aware_and_in_utc() -> None:
@@ -168,17 +168,6 @@ def test_a_draft_that_was_given_up_leaves_nothing(tmp_path: Path) -> None:
 )
 def test_what_is_secret_goes_over_https_or_stays_on_this_machine(url: str, *, safe: bool) -> None:
     assert urls.is_safe(url) is safe
-
-
-@pytest.fixture
-def _restored_logging() -> Iterator[None]:
-    before = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.usefixtures("_restored_logging")
@@ -319,7 +308,6 @@ def test_an_armed_failpoint_ends_the_process_at_its_place_and_nowhere_else() -> 
     inert("stories.committed")  # and in production nothing happens
 
 
-@examples
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
 def test_an_invalid_value_is_told_field_by_field(told: list[tuple[str, str]]) -> None:
     error = Invalid(*(FieldError(pointer, detail) for pointer, detail in told))

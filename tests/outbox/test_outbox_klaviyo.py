@@ -1,6 +1,5 @@
 """What each answer of Klaviyo means for a delivery, over a real socket, on paper time."""
 
-import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -9,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from aioklaviyo import Klaviyo
-from client.client_server import Garbage, PaperClock, Reply, Reset, ScriptedServer, Step, in_turn, problem
+from client.client_server import Garbage, Reply, Reset, Step, Wire, nobody_listens, problem
 from dreamflow.outbox import Delivery, DeliveryKind, MirrorUnavailable, ReceivedEvent
 from dreamflow.outbox.adapters.klaviyo import KlaviyoReceived, KlaviyoSink
 from dreamflow.outbox.ports import Accepted, Answer, Deferred, OneByOne, Rejected
@@ -41,43 +39,10 @@ PROFILE = {"data": {"type": "profile", "id": "01M1PAAR5HBCRHA3NN9NG5WRTA", "attr
 ACCEPTED = {EVENT.id: Reply(202), CARD.id: Reply(200, PROFILE)}
 
 
-class Wire:
-    """A scripted Klaviyo and a client of it that waits on paper only."""
-
-    def __init__(self) -> None:
-        self._stack = AsyncExitStack()
-        self.server: ScriptedServer
-
-    async def connect(self, *steps: Step) -> Klaviyo:
-        self.server = ScriptedServer(in_turn(*steps))
-        await self.server.start()
-        self._stack.push_async_callback(self.server.stop)
-        return await self.client(self.server.url)
-
-    async def client(self, url: str) -> Klaviyo:
-        clock = PaperClock()
-        client = Klaviyo(
-            "pk_secret",
-            base_url=url,
-            timeout_seconds=10.0,
-            attempt_timeout_seconds=5.0,
-            max_attempts=2,
-            rng=random.Random(5),
-            sleep=clock.sleep,
-            monotonic=clock.monotonic,
-            wall_clock=clock.wall_clock,
-        )
-        return await self._stack.enter_async_context(client)
-
-    async def close(self) -> None:
-        await self._stack.aclose()
-
-
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
-    wire = Wire()
-    yield wire
-    await wire.close()
+    async with AsyncExitStack() as stack:
+        yield Wire(stack)
 
 
 ANSWERS = [
@@ -122,7 +87,8 @@ async def test_every_answer_to_a_single_send_has_a_meaning(
 async def test_a_single_send_without_an_answer_is_tried_again_later(
     wire: Wire, delivery: Delivery, step: Step, error: str
 ) -> None:
-    assert await KlaviyoSink(await wire.connect(step)).send_one(delivery) == Deferred(error)
+    sink = KlaviyoSink(await wire.connect(step, max_attempts=2))
+    assert await sink.send_one(delivery) == Deferred(error)
     assert len(wire.server.received) == 2, "singles are safe to repeat"
 
 
@@ -147,11 +113,10 @@ async def test_a_profile_answer_that_is_no_profile_is_tried_again_later(wire: Wi
 
 @pytest.mark.parametrize("delivery", [EVENT, CARD], ids=["event", "profile"])
 async def test_when_nobody_listens_what_is_to_be_sent_waits(wire: Wire, delivery: Delivery) -> None:
-    client = await wire.connect(Reply(202))
-    await wire.server.stop()
-    sink = KlaviyoSink(client)
-    assert await sink.send_one(delivery) == Deferred("ConnectionFailed")
-    assert await sink.send_bulk([EVENT]) == Deferred("ConnectionFailed")
+    with nobody_listens() as url:
+        sink = KlaviyoSink(await wire.client(url))
+        assert await sink.send_one(delivery) == Deferred("ConnectionFailed")
+        assert await sink.send_bulk([EVENT]) == Deferred("ConnectionFailed")
 
 
 @pytest.mark.parametrize("delivery", [EVENT, CARD], ids=["event", "profile"])

@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from dreamflow.outbox import DeliveryService
 from dreamflow.outbox.ports import Answer, OneByOne
-from kit.kit_house import examples
 from outbox.outbox_fakes import Crash, FakeKlaviyo, Ledger, Outbox, Play, carded, heard, outbox_at
 
 PARENTS = ["ann", "ben", "cyd"]
@@ -149,4 +148,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(examples, max_examples=20, stateful_step_count=20)
+TestOutboxMachine.settings = settings(max_examples=20, stateful_step_count=20)

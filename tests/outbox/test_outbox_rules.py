@@ -17,7 +17,6 @@ from dreamflow.outbox.rules import (
     next_batch,
     wait_seconds,
 )
-from kit.kit_house import examples
 
 EVENT, PROFILE = DeliveryKind.EVENT, DeliveryKind.PROFILE
 
@@ -44,7 +43,6 @@ def test_a_deep_backlog_of_events_goes_in_bulk_and_everything_else_goes_singly(
     assert next_batch(backlog) == expected
 
 
-@examples
 @given(backlogs)
 def test_nothing_overtakes_and_the_bulk_door_gets_events_only(backlog: list[DeliveryKind]) -> None:
     lane, length = next_batch(backlog)
@@ -58,7 +56,6 @@ def test_nothing_overtakes_and_the_bulk_door_gets_events_only(backlog: list[Deli
         assert length == 1
 
 
-@examples
 @given(backlogs, backlogs)
 def test_what_comes_later_never_makes_the_oldest_wait(backlog: list[DeliveryKind], later: list[DeliveryKind]) -> None:
     assert next_batch([*backlog, *later])[1] >= next_batch(backlog)[1]
@@ -67,7 +64,6 @@ def test_what_comes_later_never_makes_the_oldest_wait(backlog: list[DeliveryKind
 jitters = st.floats(0, 1, exclude_max=True)
 
 
-@examples
 @given(st.integers(1, 10_000), jitters)
 def test_a_wait_is_bounded_however_often_it_failed(attempts: int, jitter: float) -> None:
     seconds = wait_seconds(attempts, None, jitter)
@@ -75,14 +71,12 @@ def test_a_wait_is_bounded_however_often_it_failed(attempts: int, jitter: float)
     assert seconds <= FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 20)
 
 
-@examples
 @given(st.integers(1, 10_000), st.floats(0, 1e6), jitters)
 def test_a_wait_that_was_asked_for_is_obeyed_within_reason(attempts: int, asked: float, jitter: float) -> None:
     seconds = wait_seconds(attempts, asked, jitter)
     assert seconds == max(min(asked, LONGEST_ASKED_SECONDS), wait_seconds(attempts, None, jitter))
 
 
-@examples
 @given(st.integers(1, 10_000), jitters)
 def test_waits_do_not_shrink_with_more_failures(attempts: int, jitter: float) -> None:
     assert wait_seconds(attempts, None, jitter) <= wait_seconds(attempts + 1, None, jitter)
@@ -93,7 +87,6 @@ def test_the_first_waits_double_up_to_the_longest() -> None:
     assert ceilings == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
 
 
-@examples
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3)), timezone(timedelta(hours=14))])))
 def test_no_time_finer_than_the_hour_leaves(moment: datetime) -> None:
     leaving = leaving_time(moment)

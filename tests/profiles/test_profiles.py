@@ -1,7 +1,6 @@
 """Hints from Klaviyo: never an error, never a delay, never believed beyond their shape."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,14 +11,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from typing_extensions import override
 
-from aioklaviyo import Klaviyo
-from client.client_server import PaperClock, Reply, Reset, ScriptedServer, Step, in_turn, problem
+from client.client_server import Reply, Reset, Step, Wire, problem
 from dreamflow.identity import ParentId
 from dreamflow.kit.errors import Unavailable
 from dreamflow.profiles import ProfileService, ProfileSource, ProfileView
 from dreamflow.profiles.adapters.klaviyo import KlaviyoProfiles, ProfileUnavailable
 from dreamflow.profiles.rules import view_of
-from kit.kit_house import examples
 
 ANN = ParentId("parent-ann")
 PATIENCE = 20.0
@@ -122,7 +119,6 @@ lies = st.dictionaries(st.text(max_size=8), json_values, max_size=4) | st.fixed_
 )
 
 
-@examples
 @given(lies)
 def test_whatever_the_properties_are_the_view_has_the_promised_shape(properties: dict[str, Any]) -> None:
     view = view_of(properties)
@@ -150,31 +146,14 @@ def test_only_short_words_in_a_list_are_hints(told: object, understood: tuple[st
     assert view_of({"favourite_theme_categories": told}).favourite_theme_categories == understood
 
 
-class Wire:
-    def __init__(self, stack: AsyncExitStack) -> None:
-        self._stack = stack
-
-    async def profiles(self, *steps: Step) -> KlaviyoProfiles:
-        self.server = ScriptedServer(in_turn(*steps))
-        await self.server.start()
-        self._stack.push_async_callback(self.server.stop)
-        clock = PaperClock()
-        client = Klaviyo(
-            "pk_secret",
-            base_url=self.server.url,
-            max_attempts=1,
-            rng=random.Random(5),
-            sleep=clock.sleep,
-            monotonic=clock.monotonic,
-            wall_clock=clock.wall_clock,
-        )
-        return KlaviyoProfiles(await self._stack.enter_async_context(client))
-
-
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
     async with AsyncExitStack() as stack:
         yield Wire(stack)
+
+
+async def answering(wire: Wire, *steps: Step) -> KlaviyoProfiles:
+    return KlaviyoProfiles(await wire.connect(*steps, max_attempts=1))
 
 
 def found(*properties: Any) -> dict[str, Any]:
@@ -187,7 +166,7 @@ def found(*properties: Any) -> dict[str, Any]:
 
 
 async def test_klaviyo_is_asked_for_the_properties_of_one_family_by_its_random_id(wire: Wire) -> None:
-    profiles = await wire.profiles(Reply(200, found({"plan_tier": "free"})))
+    profiles = await answering(wire, Reply(200, found({"plan_tier": "free"})))
     assert await profiles.properties(ANN, within_seconds=5) == {"plan_tier": "free"}
     [request] = wire.server.received
     assert request.path == "/api/profiles"
@@ -199,11 +178,11 @@ async def test_klaviyo_is_asked_for_the_properties_of_one_family_by_its_random_i
 
 
 async def test_a_family_klaviyo_does_not_list_has_no_properties(wire: Wire) -> None:
-    assert await (await wire.profiles(Reply(200, found()))).properties(ANN, within_seconds=5) is None
+    assert await (await answering(wire, Reply(200, found()))).properties(ANN, within_seconds=5) is None
 
 
 async def test_a_profile_without_properties_has_none_to_offer(wire: Wire) -> None:
-    assert await (await wire.profiles(Reply(200, found(None)))).properties(ANN, within_seconds=5) == {}
+    assert await (await answering(wire, Reply(200, found(None)))).properties(ANN, within_seconds=5) == {}
 
 
 @pytest.mark.parametrize(
@@ -221,7 +200,7 @@ async def test_a_profile_without_properties_has_none_to_offer(wire: Wire) -> Non
     ids=["401", "404", "429", "500", "not JSON", "not JSON:API", "not properties", "reset"],
 )
 async def test_whatever_goes_wrong_at_klaviyo_is_one_error_and_a_view_without_hints(wire: Wire, step: Step) -> None:
-    profiles = await wire.profiles(step)
+    profiles = await answering(wire, step)
     with pytest.raises(ProfileUnavailable):
         await profiles.properties(ANN, within_seconds=5)
     with capture_logs():

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from dreamflow.bootstrap import open_database
@@ -19,7 +21,7 @@ async def rows(database: Database, query: str) -> list[Any]:
     return await database.read(lambda connection: list(connection.execute(text(query))))
 
 
-async def lives(folder: Path, *, seed: int = 7) -> dict[str, list[Any]]:
+async def lives(folder: Path, *, seed: int) -> dict[str, list[Any]]:
     """Live the weeks, and look at what they left."""
     async with open_database(folder) as database:
         await live(database, TONIGHT, seed=seed)
@@ -35,15 +37,19 @@ async def lives(folder: Path, *, seed: int = 7) -> dict[str, list[Any]]:
         }
 
 
-async def test_everything_is_marked_as_simulated_and_goes_out_as_backfill(tmp_path: Path) -> None:
-    left = await lives(tmp_path)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    return await lives(tmp_path_factory.mktemp("lives"), seed=7)
+
+
+def test_everything_is_marked_as_simulated_and_goes_out_as_backfill(left: dict[str, list[Any]]) -> None:
     assert all(simulated for _, simulated in left["families"])
     assert all(simulated for _, simulated in left["journal"])
     assert all(backfill and state == "pending" for _, backfill, state in left["deliveries"])
 
 
-async def test_eight_weeks_are_lived_as_described(tmp_path: Path) -> None:
-    nights = (await lives(tmp_path))["nights"]
+def test_eight_weeks_are_lived_as_described(left: dict[str, list[Any]]) -> None:
+    nights = left["nights"]
     tonight = TONIGHT.astimezone(ZONE).date()
     evenings = {key: [n.evening for n in nights if n.subject == subject] for key, subject in SUBJECTS.items()}
     assert len(evenings["sarah"]) > 0.8 * WEEKS * 7
@@ -53,11 +59,6 @@ async def test_eight_weeks_are_lived_as_described(tmp_path: Path) -> None:
     assert all(night.outcome for night in nights)
 
 
-async def test_the_same_seed_and_evening_give_the_same_lives(tmp_path: Path) -> None:
-    first, second, other = (
-        await lives(tmp_path / "first"),
-        await lives(tmp_path / "second"),
-        await lives(tmp_path / "other", seed=8),
-    )
-    assert first == second
-    assert first["nights"] != other["nights"]
+async def test_the_same_seed_and_evening_give_the_same_lives(left: dict[str, list[Any]], tmp_path: Path) -> None:
+    assert await lives(tmp_path / "again", seed=7) == left
+    assert (await lives(tmp_path / "other", seed=8))["nights"] != left["nights"]

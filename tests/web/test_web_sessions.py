@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dreamflow.identity import Account, Caller, Role
 from dreamflow.web.sessions import COOKIE, ForgedForm, Sessions
-from kit.kit_house import EVENING, examples
+from kit.kit_house import EVENING
 
 SESSIONS = Sessions(b"k" * 32)
 TOKEN = "aaaa.bbbb.cccc"
@@ -109,7 +109,6 @@ def test_a_proof_belongs_to_one_session_of_one_installation() -> None:
     assert TOKEN not in proof
 
 
-@examples
 @given(st.text())
 def test_no_text_passes_for_a_proof_and_none_is_quoted(proof: str) -> None:
     with pytest.raises(ForgedForm) as refusal:

@@ -11,7 +11,6 @@ from dreamflow.stories import Chosen, Fact, Novelty, Outcome, Reason, Wishes
 from dreamflow.stories.rules import taste
 from dreamflow.stories.rules.adaptive import ARM, Evening, plan
 from dreamflow.stories.rules.evening import BANDS, band_of
-from kit.kit_house import examples
 from stories.rules.rules_evenings import BEN, MIA, THEMES, ZOE, at, evening, evenings, night
 
 
@@ -23,7 +22,6 @@ def texts(choice: Chosen[Any]) -> str:
     return " ".join(reason.text for reason in choice.reasons)
 
 
-@examples
 @given(evenings())
 def test_every_field_has_a_reason_bound_to_a_fact_that_says_something(known: Evening) -> None:
     tonight = plan(known)
@@ -37,7 +35,6 @@ def test_every_field_has_a_reason_bound_to_a_fact_that_says_something(known: Eve
             assert reason.fact.value.strip()
 
 
-@examples
 @given(evenings())
 def test_the_parents_wishes_always_win(known: Evening) -> None:
     tonight = plan(known)
@@ -54,7 +51,6 @@ def test_the_parents_wishes_always_win(known: Evening) -> None:
         assert "wish.calmer" in facts(tonight.energy)
 
 
-@examples
 @given(evenings())
 def test_a_plan_can_always_be_told(known: Evening) -> None:
     tonight = plan(known)
@@ -69,13 +65,11 @@ def test_a_plan_can_always_be_told(known: Evening) -> None:
     assert tonight.theme.value in {theme.id for theme in known.themes} | {known.wishes.theme}
 
 
-@examples
 @given(evenings())
 def test_the_same_evening_gives_the_same_plan_in_whatever_order_the_themes_are_offered(known: Evening) -> None:
     assert plan(known) == plan(replace(known)) == plan(replace(known, themes=known.themes[::-1]))
 
 
-@examples
 @given(evenings())
 def test_the_worlds_of_the_last_two_nights_have_a_rest(known: Evening) -> None:
     known = replace(known, wishes=Wishes())
@@ -85,7 +79,6 @@ def test_the_worlds_of_the_last_two_nights_have_a_rest(known: Evening) -> None:
         assert plan(known).theme.value not in resting
 
 
-@examples
 @given(evenings())
 def test_no_reason_claims_what_the_history_denies(known: Evening) -> None:
     tonight = plan(replace(known, wishes=Wishes()))
@@ -103,7 +96,6 @@ def test_no_reason_claims_what_the_history_denies(known: Evening) -> None:
     assert ("klaviyo.favourites" in facts(tonight.theme)) == (category in known.favourites)
 
 
-@examples
 @given(evenings(), st.lists(st.text(min_size=1), max_size=3))
 def test_hints_of_categories_nobody_offers_change_nothing(known: Evening, unknown: list[str]) -> None:
     strange = tuple(hint for hint in unknown if hint not in {theme.category for theme in THEMES})

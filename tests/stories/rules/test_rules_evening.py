@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from dreamflow.stories.model import AgeBand
 from dreamflow.stories.rules.evening import BANDS, band_of, is_late, start_energy
-from kit.kit_house import examples
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,6 @@ def since_four(moment: time) -> int:
     return ((moment.hour - 4) % 24) * 60 + moment.minute
 
 
-@examples
 @given(st.times(), st.times())
 def test_from_four_in_the_morning_on_the_energy_only_falls_and_late_stays_late(one: time, other: time) -> None:
     earlier, later = sorted([one, other], key=since_four)

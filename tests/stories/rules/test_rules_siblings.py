@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from dreamflow.families import ChildId
 from dreamflow.stories import Listener, Night
 from dreamflow.stories.rules.siblings import lead, reading_age
-from kit.kit_house import examples
 from stories.rules.rules_evenings import BEN, MIA, ZOE, children, histories, night
 
 
@@ -49,7 +48,6 @@ def test_twins_take_turns_too() -> None:
     assert lead(twins, led("a")).value.id == "b"
 
 
-@examples
 @given(children.filter(lambda each: len(each) > 1))
 def test_over_twenty_nights_each_childs_share_is_fair_to_within_one_story(listeners: tuple[Listener, ...]) -> None:
     history: tuple[Night, ...] = ()
@@ -60,7 +58,6 @@ def test_over_twenty_nights_each_childs_share_is_fair_to_within_one_story(listen
         assert all(abs(turns[child.id] - fair) <= 1 for child in listeners)
 
 
-@examples
 @given(children, histories, st.randoms(use_true_random=False))
 def test_the_order_in_which_the_children_are_named_does_not_matter(
     listeners: tuple[Listener, ...], history: tuple[Night, ...], rng: object
@@ -70,7 +67,6 @@ def test_the_order_in_which_the_children_are_named_does_not_matter(
     assert lead(shuffled, history) == lead(listeners, history)
 
 
-@examples
 @given(children, histories)
 def test_the_reason_is_true_nobody_here_led_fewer(listeners: tuple[Listener, ...], history: tuple[Night, ...]) -> None:
     choice = lead(listeners, history)

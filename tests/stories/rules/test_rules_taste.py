@@ -15,7 +15,6 @@ from dreamflow.stories.rules.taste import (
     stories_bucket,
     tallies,
 )
-from kit.kit_house import examples
 from stories.rules.rules_evenings import THEMES, TONIGHT, histories, night
 
 CATEGORIES = {theme.id: theme.category for theme in THEMES}
@@ -27,7 +26,6 @@ def test_a_world_nobody_judged_stands_in_the_middle_and_more_nights_count_more()
     assert Tally(8, 0).score > Tally(1, 0).score > Tally(1, 1).score == 0.5 > Tally(0, 1).score > Tally(0, 8).score > 0
 
 
-@examples
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_a_score_rises_with_every_finished_night_and_falls_with_every_stopped_one(finished: int, skipped: int) -> None:
     score = Tally(finished, skipped).score
@@ -40,14 +38,12 @@ def test_four_weeks_and_what_was_told_earlier_tonight_count(days_ago: int, count
     assert (recent([night(days_ago)], TONIGHT) != ()) == counts
 
 
-@examples
 @given(histories)
 def test_the_recent_nights_keep_their_order(history: tuple[Night, ...]) -> None:
     found = recent(history, TONIGHT)
     assert list(found) == [each for each in history if each.evening > TONIGHT - timedelta(days=28)]
 
 
-@examples
 @given(histories)
 def test_every_night_with_a_known_end_is_counted_once(history: tuple[Night, ...]) -> None:
     counted = tallies(history)
@@ -79,7 +75,6 @@ def test_a_world_that_is_no_longer_offered_has_no_kind() -> None:
     assert favourite_categories([night(n, "retired") for n in range(1, 9)], CATEGORIES) == ()
 
 
-@examples
 @given(histories, st.dictionaries(st.sampled_from(list(CATEGORIES)), st.sampled_from("abcdef")))
 def test_at_most_three_favourites_and_each_once(history: tuple[Night, ...], categories: dict[ThemeId, str]) -> None:
     liked = favourite_categories(history, categories)

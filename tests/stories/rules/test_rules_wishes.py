@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from dreamflow.stories import Theme, ThemeId
 from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.rules.wishes import wished_theme, wishes_calm
-from kit.kit_house import examples
 from stories.rules.rules_evenings import THEMES
 
 
@@ -39,7 +38,6 @@ def test_with_nothing_on_offer_nothing_is_wished_for() -> None:
     assert wished_theme("ocean", ()) is None
 
 
-@examples
 @given(st.text())
 def test_any_text_is_read_without_complaint(text: str) -> None:
     theme = wished_theme(text, THEMES)
@@ -50,7 +48,6 @@ def test_any_text_is_read_without_complaint(text: str) -> None:
 ASKED_BY = [(theme.id, word) for theme in THEMES for word in theme.words]
 
 
-@examples
 @given(st.sampled_from(ASKED_BY), st.text(alphabet=" .,!?\n", max_size=5))
 def test_each_word_of_a_world_asks_for_it_alone_or_as_one_of_several(asked: tuple[str, str], around: str) -> None:
     theme, word = asked

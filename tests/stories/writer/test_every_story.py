@@ -133,8 +133,7 @@ def test_the_frame_is_the_same_every_night(writer: OfflineWriter) -> None:
 
 
 def test_every_storylet_is_told_some_night(writer: OfflineWriter) -> None:
-    told: set[str] = set()
-    frames = {part.id for part in _PACK.storylets if part.role in ("opening", "closing")}
+    untold = {part.id for part in _PACK.storylets if part.role not in ("opening", "closing")}
     chance = Random(7)
     for seed in range(600):
         tonight = brief(
@@ -144,7 +143,8 @@ def test_every_storylet_is_told_some_night(writer: OfflineWriter) -> None:
             energy=(chance.choice((2, 5)), 0),
             seed=seed,
         )
-        draft = writer.compose(tonight)
-        told |= {passage.storylet for passage in draft.passages}
+        untold -= {passage.storylet for passage in writer.compose(tonight).passages}
+        if not untold:
+            break
 
-    assert sorted({part.id for part in _PACK.storylets} - told - frames) == []
+    assert sorted(untold) == []
