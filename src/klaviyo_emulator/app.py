@@ -1,6 +1,7 @@
 """The transport: what every request goes through before its route sees it.
 
-    latency -> path -> credentials -> rate windows -> revision -> built? -> scopes -> query -> body -> route
+    latency -> due tasks -> path -> credentials -> rate windows -> revision -> built? -> scopes -> query -> body
+    -> route
 
 Whatever is refused on the way is answered in Klaviyo's shape and has changed nothing.
 """
@@ -34,8 +35,8 @@ from klaviyo_emulator.jsonapi import MEDIA_TYPE
 from klaviyo_emulator.limits import Limiter
 from klaviyo_emulator.operations import REVISIONS, Operation, operations
 from klaviyo_emulator.query import read_pairs, read_query
-from klaviyo_emulator.routes import accounts, events, metrics, profiles
-from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes
+from klaviyo_emulator.routes import accounts, events, metrics, profiles, tags
+from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, Types
 from klaviyo_emulator.routing import Router
 from klaviyo_emulator.state.database import StateUnavailableError
 
@@ -45,17 +46,29 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-ROUTES: Routes = {**accounts.ROUTES, **events.ROUTES, **metrics.ROUTES, **profiles.ROUTES}
+    from klaviyo_emulator.background.pump import Pump
+
+ROUTES: Routes = {
+    **accounts.ROUTES,
+    **events.ROUTES,
+    **metrics.ROUTES,
+    **profiles.ROUTES,
+    **tags.ROUTES,
+}
+TYPES: Types = {
+    **tags.TYPES,
+}
 
 _REVISION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.([a-z]+))?", re.ASCII)
 _WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
+_RELATIONSHIPS = "/relationships/"
 _WITHOUT_RATE_HEADERS = frozenset({401, 429})
 _LOG = logging.getLogger("klaviyo_emulator")
 
 
-def build_app(context: Context) -> Starlette:
+def build_app(context: Context, pump: Pump) -> Starlette:
     """The ASGI application: the API below `/api` and `/client`, and Klaviyo-shaped refusals elsewhere."""
-    api = Api(context)
+    api = Api(context, pump)
     app = Starlette(
         routes=[Mount("/api", app=api), Mount("/client", app=api)],
         exception_handlers={404: api.refuse_elsewhere},
@@ -67,8 +80,9 @@ def build_app(context: Context) -> Starlette:
 class Api:
     """An ASGI application that answers the paths of the API."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, pump: Pump) -> None:
         self._context = context
+        self._pump = pump
         self._router = Router(operations().values())
         self._limiter = Limiter(context.config.clock)
         self._chance = random.Random(f"{context.config.seed}:errors")  # noqa: S311 - ids of errors are to be repeatable
@@ -83,6 +97,7 @@ class Api:
             await asyncio.sleep(config.latency_ms / 1000)
         rate_headers: dict[str, str] = {}
         try:
+            await self._pump.run()
             reply = await self._answer(scope, receive, rate_headers)
         except Refusal as refusal:
             await self._send_refusal(send, refusal, rate_headers)
@@ -111,7 +126,7 @@ class Api:
         operation = match.operation
         if caller is not None and operation.rate is not None and context.config.limits:
             rate_headers |= self._limiter.charge(caller.bucket, {operation.id: operation.rate})
-        _check_revision(headers.get(b"revision"), operation)
+        revision = _read_revision(headers.get(b"revision"), operation)
         handler = ROUTES.get(operation.id)
         if handler is None or caller is None:
             raise not_built(operation.id, operation.method, operation.path)
@@ -123,11 +138,13 @@ class Api:
             self._limiter.charge(caller.bucket, expensive)
         size = 0
         document: object = None
-        if operation.method in _WITH_BODY:
+        if operation.method in _WITH_BODY or (operation.method == "DELETE" and _RELATIONSHIPS in operation.path):
             document, size = await read_document(
                 _chunks(receive), headers.get(b"content-type"), headers.get(b"content-encoding")
             )
         request = ApiRequest(
+            operation=operation,
+            revision=revision,
             path=raw_path.decode("ascii"),
             arguments=match.arguments,
             pairs=pairs,
@@ -145,8 +162,11 @@ class Api:
         await _send(send, problem.status, problem.document(self._chance), headers)
 
 
-def _check_revision(header: bytes | None, operation: Operation) -> None:
-    """Raises 400 for a revision that is missing or none, and 404 for one that is older than the operation."""
+def _read_revision(header: bytes | None, operation: Operation) -> str:
+    """The revision without its suffix.
+
+    Raises 400 for a revision that is missing or none, and 404 for one that is older than the operation.
+    """
     if header is None:
         raise invalid_parameter("The 'revision' header is required.", "revision")
     match = _REVISION.fullmatch(header.decode("latin-1").strip())
@@ -157,6 +177,7 @@ def _check_revision(header: bytes | None, operation: Operation) -> None:
     if match[1] not in REVISIONS:
         known = ", ".join(REVISIONS)
         raise invalid_parameter(f"Revision {match[1]} does not exist. Known revisions are {known}.", "revision")
+    return match[1]
 
 
 def _is_date(text: str) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from klaviyo_emulator.app import build_app
+from klaviyo_emulator.app import TYPES, build_app
+from klaviyo_emulator.background.pump import Pump
+from klaviyo_emulator.background.registry import HANDLERS
 from klaviyo_emulator.config import EmulatorConfig
 from klaviyo_emulator.jsonapi import Linker
 from klaviyo_emulator.routes.context import Context
+from klaviyo_emulator.state.account import furnish
 from klaviyo_emulator.state.database import Database
-from klaviyo_emulator.state.minting import open_mint
+from klaviyo_emulator.state.minting import Mint, open_mint
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,16 +41,22 @@ class Emulator:
         self.config = config or EmulatorConfig()
         self._database = Database(self.config.database)
         try:
-            mint = self._database.write(
-                lambda connection: open_mint(connection, self.config.seed, self.config.clock)
-            ).result()
+            mint = self._database.write(self._open).result()
         except BaseException:
             self._database.close()
             raise
         self.account_id: str = mint.account_id
         """The account's id, which is also its public key."""
-        self.app: Starlette = build_app(Context(self.config, self._database, mint, Linker(self.config.public_base)))
+        context = Context(self.config, self._database, mint, Linker(self.config.public_base), TYPES)
+        self.pump = Pump(context, HANDLERS)
+        """What is due without a request. The application runs it before each request, a server also in between."""
+        self.app: Starlette = build_app(context, self.pump)
         """The ASGI application."""
+
+    def _open(self, connection: sqlite3.Connection) -> Mint:
+        mint = open_mint(connection, self.config.seed, self.config.clock)
+        furnish(connection, mint)
+        return mint
 
     def counts(self) -> Counts:
         """What is stored now. Waits for the state; callable from any thread."""

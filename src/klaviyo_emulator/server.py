@@ -31,7 +31,7 @@ else:
 
 _BACKLOG = 2048
 _GRACE_SECONDS = 5.0
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 75
 _CLOSING_SECONDS = 0.005
 
@@ -74,6 +74,7 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             )
         )
+        self._pump = emulator.pump
         self._ready = ready
         self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,12 +108,14 @@ class Server(uvicorn.Server):
 
     @override
     async def main_loop(self) -> None:
-        """Serve until told to stop; the tick renews the `Date` header."""
+        """Serve until told to stop; the tick renews the `Date` header. Between requests, what is due is done."""
         self._loop = asyncio.get_running_loop()
         self._ready()
         while not await self.on_tick(0):
+            await self._pump.run()
+            due = self._pump.seconds_to_next()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), _TICK_SECONDS)
+                await asyncio.wait_for(self._stopped.wait(), min(_TICK_SECONDS, due or _TICK_SECONDS))
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

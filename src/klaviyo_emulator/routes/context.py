@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from klaviyo_emulator import bodies
 from klaviyo_emulator.cursors import CursorError
-from klaviyo_emulator.errors import invalid_parameter
+from klaviyo_emulator.errors import invalid, invalid_parameter
 from klaviyo_emulator.jsonapi import Document, Linker, collection
 from klaviyo_emulator.query import CURSOR, Pairs, Query, with_cursor
 
 if TYPE_CHECKING:
     from klaviyo_emulator.config import EmulatorConfig
+    from klaviyo_emulator.operations import Operation
+    from klaviyo_emulator.payload import Object
+    from klaviyo_emulator.routes.resources import ResourceType
     from klaviyo_emulator.state.database import Database, Work
     from klaviyo_emulator.state.minting import Mint
     from klaviyo_emulator.state.paging import Page
@@ -30,6 +34,8 @@ class Context:
     database: Database
     mint: Mint
     linker: Linker
+    types: Mapping[str, ResourceType[Any]] = field(default_factory=dict[str, "ResourceType[Any]"])
+    """Every resource type by its name; one that is different since a revision also as `name@revision`."""
 
     async def read(self, work: Work[Result]) -> Result:
         """Wait for work that only reads."""
@@ -44,6 +50,9 @@ class Context:
 class ApiRequest:
     """A request that passed every check which does not depend on its resource."""
 
+    operation: Operation
+    revision: str
+    """`2026-07-15` or `2026-10-15`, without a suffix."""
     path: str
     arguments: tuple[str, ...]
     pairs: Pairs
@@ -51,6 +60,21 @@ class ApiRequest:
     document: object = None
     size: int = 0
     """Bytes of the body, after decompression."""
+
+    def resource(self) -> Object:
+        """The body's `data`, checked against what the operation takes. Raises a 400 refusal that names the member.
+
+        Where the path has an id and `data` too, they must be the same.
+        """
+        data: Object = bodies.check(self.operation.id, self.revision, self.document)
+        if self.arguments and "id" in data and data["id"] != self.arguments[0]:
+            raise invalid(f"'id' must be '{self.arguments[0]}', as in the path.", "/data/id")
+        return data
+
+    def identifiers(self) -> list[str]:
+        """The ids in the body of a relationship, checked likewise, each once and in order."""
+        data: list[Object] = bodies.check(self.operation.id, self.revision, self.document)
+        return list(dict.fromkeys(str(item["id"]) for item in data))
 
     def self_link(self, linker: Linker) -> str:
         """The request's own link."""
@@ -111,3 +135,5 @@ def page_reply(
 Handler = Callable[[Context, ApiRequest], Awaitable[Reply]]
 Routes = Mapping[str, Handler]
 """Handlers by the id of their operation."""
+Types = Mapping[str, "ResourceType[Any]"]
+"""Descriptions of resource types by name."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.profiles import Profile
 
 _SELECT = (
     "SELECT event.seq, event.time, event.unique_id, event.value, event.currency, event.properties, "
@@ -34,10 +36,10 @@ _OF_PROFILE = "event.profile = (SELECT seq FROM profile WHERE id = ?)"
 _OF_METRIC = "event.metric = (SELECT seq FROM metric WHERE id = ?)"
 _OF_METRICS = "event.metric IN (SELECT seq FROM metric WHERE id IN (SELECT value FROM json_each(?)))"
 _COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
-_INSERT = (
-    "INSERT OR IGNORE INTO event (profile, metric, time, unique_id, value, currency, properties) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
+_INSERT = "INSERT OR IGNORE INTO event (seq, profile, metric, time, unique_id, value, currency, properties) VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_MOST_ROWS = 256
+"""Rows of one statement; each has eight parameters, and SQLite takes 32,766 of them."""
 
 
 class RepeatedUniqueIdError(Exception):
@@ -61,6 +63,8 @@ class NewEvent:
     value: float | None
     currency: str | None
     properties: str
+    backfill: bool = False
+    """Whether it is history: it is stored, and no flow acts on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,29 @@ class Event:
     metric_id: str
 
 
+class Stored(NamedTuple):
+    """What became of one event that was to be stored."""
+
+    seq: int | None
+    """Its row; None when it was dropped as a repetition."""
+    time: int
+    profile: Profile
+    """Whose it is, as the profile was before `last_event` moved forward."""
+    metric: MetricHandle
+    event: NewEvent
+
+
 def store_events(
     connection: sqlite3.Connection, mint: Mint, entries: Sequence[NewEvents], duplicates: BulkDuplicates | None = None
-) -> None:
-    """Store the events of some profiles.
+) -> list[Stored]:
+    """Store the events of some profiles; answers what became of each of them, in their order.
 
     With `duplicates` a unique id that is repeated within the entries (`request`), or stored already too (`history`),
     raises RepeatedUniqueIdError. Otherwise repetitions are dropped. Raises what `upsert_profile` raises as well.
     """
     metrics: dict[tuple[str, str | None], MetricHandle] = {}
     seen: set[tuple[int, int, str]] = set()
+    rows = _Rows(connection)
     now = mint.now()
     for entry_index, entry in enumerate(entries):
         try:
@@ -102,7 +119,6 @@ def store_events(
         except ProfileError as error:
             error.entry = entry_index
             raise
-        latest: int | None = None
         for event_index, event in enumerate(entry.events):
             name = (event.metric, event.service)
             metric = metrics.get(name)
@@ -113,13 +129,14 @@ def store_events(
                 if key in seen:
                     raise RepeatedUniqueIdError(entry_index, event_index, event.unique_id)
                 seen.add(key)
-            time = now if event.time is None else event.time
-            if _insert(connection, profile.seq, metric, event, time):
-                latest = time if latest is None else max(latest, time)
-            elif duplicates == "history" and event.unique_id is not None:
+            rows.add(profile, metric, event, now if event.time is None else event.time)
+            if duplicates == "history" and event.unique_id is not None and rows.is_last_dropped():
                 raise RepeatedUniqueIdError(entry_index, event_index, event.unique_id)
-        if latest is not None:
-            record_event_time(connection, mint, profile, latest)
+            if event.value is not None and not metric.has_value and not rows.is_last_dropped():
+                mark_value(connection, metric)
+    stored = rows.finish()
+    _record_times(connection, mint, stored)
+    return stored
 
 
 def find_event(connection: sqlite3.Connection, seq: int) -> Event | None:
@@ -143,16 +160,66 @@ def list_events(
     return fetch_page(connection, listing, _event, start=start, size=size, descending=descending)
 
 
-def _insert(connection: sqlite3.Connection, profile: int, metric: MetricHandle, event: NewEvent, time: int) -> bool:
-    """Store one event, unless it is a repetition."""
-    value = 0 if event.value is None and metric.has_value else event.value
-    unique_id = str(time) if event.unique_id is None else event.unique_id
-    row = (profile, metric.seq, time, unique_id, value, event.currency, event.properties)
-    if not connection.execute(_INSERT, row).rowcount:
-        return False
-    if event.value is not None:
-        mark_value(connection, metric)
-    return True
+class _Rows:
+    """Events on their way into the table.
+
+    They are inserted many at a time. That is not only less work: SQLite runs a statement without holding Python's lock,
+    so that meanwhile the next request is read; from a statement for each event the writer would have to wait for the
+    lock again and again.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._stored: list[Stored] = []
+        self._waiting: list[tuple[Any, ...]] = []
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+        self._before: int = row[0] if row else 0
+
+    def add(self, profile: Profile, metric: MetricHandle, event: NewEvent, time: int) -> None:
+        """Take one more event."""
+        seq = self._before + len(self._stored) + 1
+        value = 0 if event.value is None and metric.has_value else event.value
+        unique_id = str(time) if event.unique_id is None else event.unique_id
+        self._waiting.append((seq, profile.seq, metric.seq, time, unique_id, value, event.currency, event.properties))
+        self._stored.append(Stored(seq, time, profile, metric, event))
+
+    def is_last_dropped(self) -> bool:
+        """Whether the event that was taken last is a repetition."""
+        return self.finish()[-1].seq is None
+
+    def finish(self) -> list[Stored]:
+        """Insert those that wait; answers what became of all events so far."""
+        waiting = self._waiting
+        self._waiting = []
+        place = 0
+        while place < len(waiting):
+            # Powers of two, so that there are few statements to prepare.
+            size = min(_MOST_ROWS, 1 << (len(waiting) - place).bit_length() - 1)
+            self._insert(waiting[place : place + size])
+            place += size
+        return self._stored
+
+    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+        statement = _INSERT + ", ".join([_ROW] * len(rows))
+        if self._connection.execute(statement, list(chain.from_iterable(rows))).rowcount == len(rows):
+            return
+        first, last = rows[0][0], rows[-1][0]
+        found = self._connection.execute("SELECT seq FROM event WHERE seq BETWEEN ? AND ?", (first, last))
+        kept = {row[0] for row in found}
+        for seq in range(first, last + 1):
+            if seq not in kept:
+                index = seq - self._before - 1
+                self._stored[index] = self._stored[index]._replace(seq=None)
+
+
+def _record_times(connection: sqlite3.Connection, mint: Mint, stored: Sequence[Stored]) -> None:
+    latest: dict[int, Stored] = {}
+    for one in stored:
+        before = latest.get(one.profile.seq)
+        if one.seq is not None and (before is None or one.time > before.time):
+            latest[one.profile.seq] = one
+    for one in latest.values():
+        record_event_time(connection, mint, one.profile, one.time)
 
 
 def _restrict(listing: Listing, condition: Condition) -> None:

@@ -50,6 +50,8 @@ class MetricHandle:
     """What storing an event needs of its metric."""
 
     seq: int
+    id: str
+    name: str
     has_value: bool
 
 
@@ -78,9 +80,10 @@ def list_metrics(
 def ensure_metric(connection: sqlite3.Connection, mint: Mint, name: str, service: str | None) -> MetricHandle:
     """The metric of an event, made when it is new. A service other than the API makes an integration of its name."""
     key = (service or _API).strip().casefold() or _API
-    row = connection.execute("SELECT seq, has_value FROM metric WHERE name = ? AND service = ?", (name, key)).fetchone()
+    sql = "SELECT seq, id, has_value FROM metric WHERE name = ? AND service = ?"
+    row = connection.execute(sql, (name, key)).fetchone()
     if row is not None:
-        return MetricHandle(int(row[0]), bool(row[1]))
+        return MetricHandle(row[0], row[1], name, bool(row[2]))
     _ensure_integration(connection, mint, key, service or "")
     now = mint.now()
     metric_id = _free_id(connection, mint, "SELECT 1 FROM metric WHERE id = ?")
@@ -88,7 +91,7 @@ def ensure_metric(connection: sqlite3.Connection, mint: Mint, name: str, service
         "INSERT INTO metric (id, name, service, created, updated) VALUES (?, ?, ?, ?, ?)",
         (metric_id, name, key, now, now),
     )
-    return MetricHandle(int(cursor.lastrowid or 0), has_value=False)
+    return MetricHandle(int(cursor.lastrowid or 0), metric_id, name, has_value=False)
 
 
 def mark_value(connection: sqlite3.Connection, metric: MetricHandle) -> None:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import random
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import Clock, seconds, whole_seconds
+from klaviyo_emulator.clock import EPOCH, Clock, seconds, whole_seconds
 from klaviyo_emulator.ids import short_id, ulid
 
 if TYPE_CHECKING:
     import sqlite3
+
+
+@dataclass(slots=True)
+class Agenda:
+    """When the next task is due, in microseconds since 1970, or earlier: a hint that spares a look at the state."""
+
+    earliest_us: int | None = None
+
+    def notice(self, due_us: int) -> None:
+        """A task is due then."""
+        if self.earliest_us is None or due_us < self.earliest_us:
+            self.earliest_us = due_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +36,32 @@ class Mint:
     clock: Clock
     event_key: int
     account_id: str
+    agenda: Agenda = field(default_factory=Agenda)
 
     def now(self) -> int:
         """The present in whole seconds."""
         return whole_seconds(self.clock())
 
-    def profile_id(self) -> str:
-        """A new ULID of the present."""
+    def now_us(self) -> int:
+        """The present in whole microseconds."""
+        return (self.clock() - EPOCH) // timedelta(microseconds=1)
+
+    def ulid(self) -> str:
+        """A new ULID of the present: profiles, campaigns, webhooks and others."""
         return ulid(self.chance, int(seconds(self.clock()) * 1000))
+
+    def uuid(self) -> str:
+        """A new random UUID: tags, tag groups, import errors, reports."""
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def hexadecimal_id(self) -> str:
+        """32 new hexadecimal digits: custom metrics, metric properties."""
+        return f"{self.chance.getrandbits(128):032x}"
+
+    def job_id(self) -> str:
+        """The id of a new bulk job: unpadded base64url of account, kind, time and chance, as the live ones are."""
+        parts = f"{self.account_id}_maintenance.{short_id(self.chance)}.{self.now()}.{short_id(self.chance)}"
+        return base64.urlsafe_b64encode(parts.encode("ascii")).decode("ascii").rstrip("=")
 
     def short_id(self) -> str:
         """Six new alphanumerics; the caller checks that they are free."""
@@ -46,7 +79,9 @@ def open_mint(connection: sqlite3.Connection, seed: int, clock: Clock) -> Mint:
     settings.setdefault("account_id", short_id(first))
     settings["opened"] = str(int(settings.get("opened", "0")) + 1)
     connection.executemany("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", settings.items())
+    agenda = Agenda(connection.execute("SELECT min(due_us) FROM task").fetchone()[0])
     return Mint(
+        agenda=agenda,
         chance=random.Random(f"{seed}:{settings['opened']}"),  # noqa: S311 - as above
         clock=clock,
         event_key=int(settings["event_key"]),

@@ -217,7 +217,7 @@ def _insert(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -
     now = mint.now()
     identifiers = change.identifiers
     details = change_details({}, change)
-    profile_id = mint.profile_id()
+    profile_id = mint.ulid()
     values = (
         profile_id,
         identifiers.get("email"),

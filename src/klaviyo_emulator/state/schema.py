@@ -1,8 +1,11 @@
 """The tables, their version, and the refusal of files this program cannot read.
 
+Two shapes. What is many and asked for in bulk (profiles, events, members of groups) has tables of its own. All other
+resources are rows of `record`: a type, an id, and a JSON body; `link` ties them to each other.
+
 Events are the big table. Rows are found by row number; the public id is computed from it (see `ids`), so that an insert
-touches the table and its five indices and nothing else. Instants are whole seconds since 1970. References are declared
-and not enforced: nothing but this package writes here.
+touches the table and its five indices and nothing else. Instants are whole seconds since 1970; in columns that end in
+`_us` they are microseconds. References are declared and not enforced: nothing but this package writes here.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
 APPLICATION_ID = 0x4B4C5645  # "KLVE"
 
 
@@ -20,7 +22,7 @@ class StateError(RuntimeError):
     """The state file cannot be used."""
 
 
-_STATEMENTS = (
+_FIRST = (
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """
     CREATE TABLE profile (
@@ -85,21 +87,169 @@ _STATEMENTS = (
     "CREATE INDEX event_metric_time ON event (metric, time)",
     "CREATE INDEX event_time ON event (time)",
 )
+_SECOND = (
+    # Any resource that is not many: lists, segments, tags, templates, campaigns, flows, catalogues, coupons, jobs ...
+    """
+    CREATE TABLE record (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      type TEXT NOT NULL,
+      id TEXT NOT NULL,
+      created_us INTEGER NOT NULL,
+      updated_us INTEGER NOT NULL,
+      body TEXT NOT NULL,
+      UNIQUE (type, id)
+    )
+    """,
+    "CREATE INDEX record_created ON record (type, created_us, id)",
+    "CREATE INDEX record_updated ON record (type, updated_us, id)",
+    "CREATE INDEX record_name ON record (type, json_extract(body, '$.name'), id)",
+    # A relationship: `relation` is its name on the owner, `target` the id at its other end.
+    """
+    CREATE TABLE link (
+      type TEXT NOT NULL,
+      owner TEXT NOT NULL,
+      relation TEXT NOT NULL,
+      target TEXT NOT NULL,
+      created_us INTEGER NOT NULL,
+      PRIMARY KEY (type, owner, relation, target)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX link_target ON link (type, relation, target, owner)",
+    # Who is in a list or a segment; the ids of both are drawn from one pot.
+    """
+    CREATE TABLE member (
+      group_id TEXT NOT NULL,
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      joined INTEGER NOT NULL,
+      PRIMARY KEY (group_id, profile)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX member_joined ON member (group_id, joined, profile)",
+    "CREATE INDEX member_profile ON member (profile, group_id)",
+    # One row for each channel a profile was ever asked about: `email.marketing`, `email.open_tracking`,
+    # `email.click_tracking`, `sms.marketing`, `sms.transactional`, `mobile_push.marketing`, `whatsapp.marketing`,
+    # `whatsapp.transactional`. A status is SUBSCRIBED or UNSUBSCRIBED; who has no row was never subscribed.
+    """
+    CREATE TABLE consent (
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      channel TEXT NOT NULL,
+      status TEXT NOT NULL,
+      consented INTEGER NOT NULL,
+      updated INTEGER NOT NULL,
+      method TEXT,
+      method_detail TEXT,
+      custom_method_detail TEXT,
+      double_optin INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (profile, channel)
+    ) WITHOUT ROWID
+    """,
+    # A confirmation that is waited for: whoever is asked to opt in twice is nobody's subscriber until then.
+    """
+    CREATE TABLE pending_consent (
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      list_id TEXT NOT NULL,
+      channel TEXT NOT NULL,
+      asked INTEGER NOT NULL,
+      PRIMARY KEY (profile, list_id, channel)
+    ) WITHOUT ROWID
+    """,
+    # Why a profile gets no e-mail: of the account (`list_id` empty) or of one list. Reasons as in the API:
+    # HARD_BOUNCE, INVALID_EMAIL, SPAM_COMPLAINT, UNSUBSCRIBE, USER_SUPPRESSED.
+    """
+    CREATE TABLE suppression (
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      list_id TEXT NOT NULL DEFAULT '',
+      reason TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      PRIMARY KEY (profile, list_id, reason)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX suppression_list ON suppression (list_id, reason, at)",
+    # What Klaviyo would predict: an object with members of `predictive_analytics`, set by whoever runs the emulator.
+    "CREATE TABLE prediction (profile INTEGER PRIMARY KEY REFERENCES profile (seq), body TEXT NOT NULL)",
+    # Further names of a profile: `email` and `phone_number` beside the first, `id` of a profile merged into it.
+    """
+    CREATE TABLE alias (
+      kind TEXT NOT NULL,
+      value TEXT NOT NULL COLLATE NOCASE,
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      PRIMARY KEY (kind, value)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX alias_profile ON alias (profile)",
+    # What is to happen without a request, in order of time.
+    """
+    CREATE TABLE task (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      due_us INTEGER NOT NULL,
+      kind TEXT NOT NULL,
+      payload TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX task_due ON task (due_us, seq)",
+    # E-mail that was sent to nobody, to be read. `origin` tells why it was sent: campaign or flow, message, variation.
+    """
+    CREATE TABLE mail (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      sent INTEGER NOT NULL,
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      address TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      html TEXT NOT NULL,
+      text TEXT NOT NULL,
+      origin TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX mail_profile ON mail (profile, seq)",
+    # HTTP requests of the emulator's own: webhooks (signed, batched) and the webhook actions of flows.
+    """
+    CREATE TABLE post (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      webhook TEXT NOT NULL DEFAULT '',
+      url TEXT NOT NULL,
+      headers TEXT NOT NULL,
+      body BLOB NOT NULL,
+      created_us INTEGER NOT NULL,
+      due_us INTEGER,
+      attempts INTEGER NOT NULL DEFAULT 0,
+      outcome TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    "CREATE INDEX post_due ON post (due_us) WHERE due_us IS NOT NULL",
+    # What was answered with success and changed something, one row for each request, in order of commit.
+    """
+    CREATE TABLE acceptance (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      at_us INTEGER NOT NULL,
+      operation TEXT NOT NULL,
+      summary TEXT NOT NULL
+    )
+    """,
+)
+_MIGRATIONS = (_FIRST, _SECOND)
+VERSION = len(_MIGRATIONS)
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty file. Raises StateError for a newer file and for one that is not ours."""
+    """Create the tables in an empty file and bring an older one up to date.
+
+    Raises StateError for a newer file and for one that is not ours.
+    """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if application == APPLICATION_ID:
         if version > VERSION:
             raise StateError(f"the state has version {version}, and this emulator knows versions up to {VERSION} only")
-        return
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if version == VERSION:
+            return
+    elif connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StateError("the file is a database of another program")
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _STATEMENTS:
-        connection.execute(statement)
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

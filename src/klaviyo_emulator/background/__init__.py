@@ -1,0 +1,1 @@
+"""What happens without a request: jobs that complete, campaigns that are sent, flows that act, webhooks."""
