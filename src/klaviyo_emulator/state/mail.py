@@ -1,0 +1,113 @@
+"""E-mail that was sent to nobody: kept to be read, and opened and clicked on request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from klaviyo_emulator.state.system_events import record_event
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.profiles import Profile
+
+RECEIVED = "Received Email"
+OPENED = "Opened Email"
+CLICKED = "Clicked Email"
+
+_SELECT = (
+    "SELECT mail.id, mail.seq, mail.sent, profile.id, mail.address, mail.subject, mail.sender, mail.html, mail.text, "
+    "mail.origin FROM mail JOIN profile ON profile.seq = mail.profile"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What a mail says. `origin` are the properties that its events carry, such as `$message` and `Campaign Name`."""
+
+    subject: str
+    sender: str
+    html: str
+    text: str
+    origin: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as it is kept; `sent` in whole seconds."""
+
+    id: str
+    seq: int
+    sent: int
+    profile_id: str
+    address: str
+    subject: str
+    sender: str
+    html: str
+    text: str
+    origin: Mapping[str, Any]
+
+
+def send(connection: sqlite3.Connection, mint: Mint, profile: Profile, letter: Letter, *, at: int) -> str:
+    """Keep a mail to a profile with an address, and record that it was received; answers the mail's id.
+
+    Whether the profile may get mail at all is the caller's to ask.
+    """
+    mail_id = mint.ulid()
+    connection.execute(
+        "INSERT INTO mail (id, sent, profile, address, subject, sender, html, text, origin) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            mail_id,
+            at,
+            profile.seq,
+            profile.email or "",
+            letter.subject,
+            letter.sender,
+            letter.html,
+            letter.text,
+            json.dumps(dict(letter.origin), separators=(",", ":")),
+        ),
+    )
+    record_event(connection, mint, profile.id, RECEIVED, _properties(profile.email or "", letter), at=at)
+    return mail_id
+
+
+def find_mail(connection: sqlite3.Connection, mail_id: str) -> Mail | None:
+    """The mail with this id."""
+    row = connection.execute(f"{_SELECT} WHERE mail.id = ?", (mail_id,)).fetchone()
+    return None if row is None else _mail(row)
+
+
+def list_mail(
+    connection: sqlite3.Connection, *, after: int = 0, address: str | None = None, limit: int = 100
+) -> list[Mail]:
+    """Mail in the order it was sent, from beyond a row number on, optionally to one address."""
+    sql = f"{_SELECT} WHERE mail.seq > ? AND (? IS NULL OR mail.address = ? COLLATE NOCASE) ORDER BY mail.seq LIMIT ?"
+    return [_mail(row) for row in connection.execute(sql, (after, address, address, limit))]
+
+
+def open_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
+    """Record that a mail was opened, now."""
+    record_event(connection, mint, mail.profile_id, OPENED, _event_properties(mail))
+
+
+def click_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail, url: str) -> None:
+    """Record that a link of a mail was clicked, now."""
+    record_event(connection, mint, mail.profile_id, CLICKED, {**_event_properties(mail), "URL": url})
+
+
+def _properties(address: str, letter: Letter) -> dict[str, Any]:
+    return {"Subject": letter.subject, "Email Domain": address.rpartition("@")[2], **letter.origin}
+
+
+def _event_properties(mail: Mail) -> dict[str, Any]:
+    return {"Subject": mail.subject, "Email Domain": mail.address.rpartition("@")[2], **mail.origin}
+
+
+def _mail(row: Sequence[Any]) -> Mail:
+    return Mail(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], json.loads(row[9]))

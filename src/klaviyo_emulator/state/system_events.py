@@ -1,0 +1,40 @@
+"""Events that Klaviyo records by itself: mail received, lists joined, consent given and withdrawn."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from klaviyo_emulator.state.events import NewEvent, NewEvents, store_events
+from klaviyo_emulator.state.profiles import ProfileChange
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from klaviyo_emulator.state.minting import Mint
+
+SERVICE = "klaviyo"
+"""The integration of Klaviyo's own metrics."""
+
+
+def record_event(
+    connection: sqlite3.Connection,
+    mint: Mint,
+    profile_id: str,
+    metric: str,
+    properties: Mapping[str, Any],
+    *,
+    at: int | None = None,
+) -> None:
+    """Store an event of one of Klaviyo's own metrics, at `at` (whole seconds) or now. It has a unique id of its own."""
+    event = NewEvent(
+        metric=metric,
+        service=SERVICE,
+        time=mint.now() if at is None else at,
+        unique_id=mint.uuid(),
+        value=None,
+        currency=None,
+        properties=json.dumps(dict(properties), separators=(",", ":")),
+    )
+    store_events(connection, mint, [NewEvents(ProfileChange(id=profile_id), [event])])
