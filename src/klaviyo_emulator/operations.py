@@ -1,8 +1,9 @@
 """What each operation is: facts only, as data.
 
 `operations.tsv` names every operation of revision 2026-07-15 and those that the official SDK 25 adds in 2026-10-15,
-with method, path, rate windows, scopes and first revision. `READING` adds, for the operations that are
-built and read something, which query parameters they take.
+with method, path, rate windows, scopes, first revision and area. `readings.tsv` says which query parameters each takes;
+an operation without rows of its own for 2026-10-15 takes those of 2026-07-15. Both are written by
+`tools/emulator-facts`. What they mean is read when an operation is first called.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import csv
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from klaviyo_emulator.filters import FieldRule
+from klaviyo_emulator.filters import FieldRule, ValueType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 REVISIONS = ("2026-07-15", "2026-10-15")
-"""The revisions whose shapes are spoken; each also as `.pre`."""
+"""The revisions whose shapes are spoken, oldest first; each also as `.pre`."""
 
 MINUTE_SECONDS = 60
 DAY_SECONDS = 86_400
@@ -47,12 +48,17 @@ class Reading:
     sorts: tuple[str, ...] = ()
     default_sort: str = ""
     default_size: int = 0
-    """0 where there is no `page[size]`."""
+    """How many resources a page has; 0 where there are no pages."""
     maximum_size: int = 0
+    """0 where there is no `page[size]`."""
     cursor: bool = False
     includes: tuple[str, ...] = ()
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     additional: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Parameters of the operation's own, such as `company_id`, with the values they may have, none for any."""
+    required: frozenset[str] = frozenset()
+    """The parameters that must be there."""
 
 
 NOTHING = Reading()
@@ -68,11 +74,12 @@ class Operation:
     rate: Rate | None
     scopes: frozenset[str]
     since: str
-    reading: Reading = NOTHING
+    area: str
+    """What it belongs to, as the official SDK divides the API: `Profiles`, `Custom Objects`; `Client` for `/client`."""
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    def reading(self, revision: str) -> Reading:
+        """The query parameters it takes in one of REVISIONS."""
+        return _reading(self.id, revision)
 
 
 LOCATION_FIELDS = (
@@ -102,152 +109,6 @@ PREDICTIVE_FIELDS = (
 )
 """What a profile's `predictive_analytics` has, in the order it is written."""
 
-_EQUALS = frozenset({"equals"})
-_LISTED = frozenset({"any", "equals"})
-_RANGE = frozenset({"greater-or-equal", "greater-than", "less-or-equal", "less-than"})
-_AROUND = frozenset({"greater-than", "less-than"})
-_HAS = frozenset({"has"})
-
-_ACCOUNT_FIELDS = _words(
-    "id industry locale preferred_currency public_api_key test_account timezone contact_information "
-    "contact_information.default_sender_email contact_information.default_sender_name "
-    "contact_information.organization_name contact_information.website_url contact_information.street_address "
-    "contact_information.street_address.address1 contact_information.street_address.address2 "
-    "contact_information.street_address.city contact_information.street_address.country "
-    "contact_information.street_address.region contact_information.street_address.zip"
-)
-_EVENT_FIELDS = _words("id datetime event_properties timestamp uuid")
-_METRIC_FIELDS = _words("id created integration name updated")
-_FLOW_FIELDS = _words("id archived created name status trigger_type updated")
-_ATTRIBUTION_FIELDS = _words("id")
-_CONVERSATION_FIELDS = _words("id channel")
-_LIST_FIELDS = _words("id created name opt_in_process updated")
-_SEGMENT_FIELDS = _words(
-    "id created definition definition.condition_groups is_active is_processing is_starred name updated"
-)
-_PUSH_TOKEN_FIELDS = _words(
-    "id background created enablement_status metadata platform recorded_date token vendor "
-    "metadata.app_build metadata.app_id metadata.app_name metadata.app_version metadata.device_id "
-    "metadata.device_model metadata.environment metadata.klaviyo_sdk metadata.manufacturer metadata.os_name "
-    "metadata.os_version metadata.sdk_version"
-)
-_PROFILE_FIELDS = _words(
-    "id created email external_id first_name image last_event_date last_name locale location organization "
-    "phone_number properties title updated"
-) | {f"location.{name}" for name in LOCATION_FIELDS}
-_CONSENT = "can_receive consent consent_timestamp created_timestamp last_updated metadata valid_until"
-_SMS = "consent consent_timestamp last_updated method method_detail"
-_SUBSCRIPTIONS: Mapping[str, str] = {
-    "email.marketing": "can_receive_email_marketing consent consent_timestamp custom_method_detail double_optin "
-    "last_updated list_suppressions method method_detail suppression",
-    "email.open_tracking": _CONSENT,
-    "sms.marketing": f"can_receive_sms_marketing {_SMS}",
-    "sms.transactional": f"can_receive_sms_transactional {_SMS}",
-    "mobile_push.marketing": "can_receive_push_marketing consent consent_timestamp",
-    "whatsapp.marketing": f"{_CONSENT} phone_number",
-    "whatsapp.transactional": f"{_CONSENT} phone_number",
-    "whatsapp.conversational": f"{_CONSENT} phone_number",
-}
-_FULL_PROFILE_FIELDS = (
-    _PROFILE_FIELDS
-    | {"predictive_analytics", "subscriptions"}
-    | {f"predictive_analytics.{name}" for name in PREDICTIVE_FIELDS}
-    | {f"subscriptions.{path.partition('.')[0]}" for path in _SUBSCRIPTIONS}
-    | {f"subscriptions.{path}" for path in _SUBSCRIPTIONS}
-    | {f"subscriptions.{path}.{name}" for path, names in _SUBSCRIPTIONS.items() for name in names.split()}
-)
-_ADDITIONAL = {"profile": frozenset({"subscriptions", "predictive_analytics"})}
-_SUPPRESSION = "subscriptions.email.marketing.suppression"
-_LIST_SUPPRESSIONS = "subscriptions.email.marketing.list_suppressions"
-
-_EVENT_RELATED = {
-    "event": _EVENT_FIELDS,
-    "metric": _METRIC_FIELDS,
-    "profile": _PROFILE_FIELDS,
-    "attribution": _ATTRIBUTION_FIELDS,
-}
-_EVENT_INCLUDES = ("attributions", "metric", "profile")
-_METRIC = Reading(includes=("flow-triggers",), fields={"metric": _METRIC_FIELDS, "flow": _FLOW_FIELDS})
-_WRITTEN_PROFILE = Reading(fields={"profile": _FULL_PROFILE_FIELDS}, additional=_ADDITIONAL)
-
-READING: Mapping[str, Reading] = {
-    "get_accounts": Reading(fields={"account": _ACCOUNT_FIELDS}),
-    "get_account": Reading(fields={"account": _ACCOUNT_FIELDS}),
-    "get_events": Reading(
-        filters={
-            "metric_id": FieldRule(single=_EQUALS, many=_EQUALS),
-            "profile_id": FieldRule(single=_EQUALS),
-            "profile": FieldRule(bare=_HAS),
-            "metric": FieldRule(bare=_HAS),
-            "datetime": FieldRule("datetime", single=_RANGE),
-            "timestamp": FieldRule("number", single=_RANGE),
-        },
-        sorts=("datetime", "timestamp"),
-        default_sort="-datetime",
-        default_size=200,
-        maximum_size=1000,
-        cursor=True,
-        includes=_EVENT_INCLUDES,
-        fields=_EVENT_RELATED,
-    ),
-    "get_event": Reading(includes=_EVENT_INCLUDES, fields=_EVENT_RELATED),
-    "get_metric_for_event": Reading(fields={"metric": _METRIC_FIELDS}),
-    "get_profile_for_event": _WRITTEN_PROFILE,
-    "get_metrics": Reading(
-        filters={"integration.name": FieldRule(single=_EQUALS), "integration.category": FieldRule(single=_EQUALS)},
-        default_sort="id",
-        cursor=True,
-        includes=_METRIC.includes,
-        fields=_METRIC.fields,
-    ),
-    "get_metric": _METRIC,
-    "get_profiles": Reading(
-        filters={
-            "id": FieldRule(single=_EQUALS, many=_LISTED),
-            "email": FieldRule(single=_EQUALS, many=_LISTED),
-            "phone_number": FieldRule(single=_EQUALS, many=_LISTED),
-            "external_id": FieldRule(single=_EQUALS, many=_LISTED),
-            "_kx": FieldRule(single=_EQUALS),
-            "created": FieldRule("datetime", single=_AROUND),
-            "updated": FieldRule("datetime", single=_AROUND),
-            f"{_LIST_SUPPRESSIONS}.reason": FieldRule(single=_EQUALS),
-            f"{_LIST_SUPPRESSIONS}.timestamp": FieldRule("datetime", single=_RANGE),
-            f"{_LIST_SUPPRESSIONS}.list_id": FieldRule(single=_EQUALS),
-            f"{_SUPPRESSION}.reason": FieldRule(single=_EQUALS),
-            f"{_SUPPRESSION}.timestamp": FieldRule("datetime", single=_RANGE),
-        },
-        sorts=("created", "email", "id", f"{_LIST_SUPPRESSIONS}.timestamp", f"{_SUPPRESSION}.timestamp", "updated"),
-        default_sort="id",
-        default_size=20,
-        maximum_size=100,
-        cursor=True,
-        includes=("conversations", "push-tokens"),
-        fields={
-            "profile": _FULL_PROFILE_FIELDS,
-            "conversation": _CONVERSATION_FIELDS,
-            "push-token": _PUSH_TOKEN_FIELDS,
-        },
-        additional=_ADDITIONAL,
-    ),
-    "get_profile": Reading(
-        includes=("conversations", "lists", "push-tokens", "segments"),
-        fields={
-            "profile": _FULL_PROFILE_FIELDS,
-            "conversation": _CONVERSATION_FIELDS,
-            "list": _LIST_FIELDS,
-            "segment": _SEGMENT_FIELDS,
-            "push-token": _PUSH_TOKEN_FIELDS,
-        },
-        additional=_ADDITIONAL,
-    ),
-    "create_profile": _WRITTEN_PROFILE,
-    "update_profile": _WRITTEN_PROFILE,
-    "create_or_update_profile": _WRITTEN_PROFILE,
-}
-
-METRICS_PAGE_SIZE = 200
-"""Metrics have pages, but no `page[size]`."""
-
 PARAMETER_RATES: Mapping[str, Rate] = {
     "additional-fields[profile]=predictive_analytics": Rate(10, 150),
     "include=lists": Rate(1, 15),
@@ -259,9 +120,31 @@ PARAMETER_RATES: Mapping[str, Rate] = {
 @cache
 def operations() -> Mapping[str, Operation]:
     """Every known operation by its id."""
-    text = files("klaviyo_emulator").joinpath("operations.tsv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    rows = csv.DictReader(_table("operations.tsv"), delimiter="\t")
     return {row["operation"]: _operation(row) for row in rows}
+
+
+@cache
+def facts(table: str) -> Mapping[tuple[str, str], Sequence[Sequence[str]]]:
+    """The rows of a table of facts by operation and revision, each without these two."""
+    found: dict[tuple[str, str], list[list[str]]] = {}
+    for line in _table(table)[1:]:
+        operation, revision, *row = line.split("\t")
+        found.setdefault((operation, revision), []).append(row)
+    return found
+
+
+def facts_of(table: str, operation_id: str, revision: str) -> Sequence[Sequence[str]]:
+    """The rows of an operation in a revision: those of the latest that has rows of its own, or none."""
+    rows = facts(table)
+    for known in reversed(REVISIONS[: REVISIONS.index(revision) + 1]):
+        if (operation_id, known) in rows:
+            return rows[operation_id, known]
+    return ()
+
+
+def _table(name: str) -> list[str]:
+    return files("klaviyo_emulator").joinpath(name).read_text(encoding="utf-8").splitlines()
 
 
 def _operation(row: Mapping[str, str]) -> Operation:
@@ -271,7 +154,60 @@ def _operation(row: Mapping[str, str]) -> Operation:
         method=row["method"],
         path=row["path"],
         rate=Rate(*limits) if limits else None,
-        scopes=frozenset() if row["scopes"] == "-" else _words(row["scopes"]),
+        scopes=frozenset() if row["scopes"] == "-" else frozenset(row["scopes"].split()),
         since=row["since"],
-        reading=READING.get(row["operation"], NOTHING),
+        area=row["area"],
     )
+
+
+@cache
+def _reading(operation_id: str, revision: str) -> Reading:
+    by_name: dict[str, dict[str, str]] = {}
+    for what, name, values in facts_of("readings.tsv", operation_id, revision):
+        by_name.setdefault(what, {})[name] = values
+    values_of_filters = by_name.get("values", {})
+    default_size, maximum_size = [int(number) for number in _only(by_name, "size", "0 0").split()]
+    return Reading(
+        filters={
+            name: _rule(text.split(), values_of_filters.get(name)) for name, text in by_name.get("filter", {}).items()
+        },
+        sorts=tuple(_only(by_name, "sort").split()),
+        default_sort=_only(by_name, "order"),
+        default_size=default_size,
+        maximum_size=maximum_size,
+        cursor="cursor" in by_name,
+        includes=tuple(_only(by_name, "include").split()),
+        fields={name: _field_names(name, text) for name, text in by_name.get("fields", {}).items()},
+        additional={name: frozenset(text.split()) for name, text in by_name.get("additional", {}).items()},
+        others={name: _choices(text) for name, text in by_name.get("other", {}).items()},
+        required=frozenset(_only(by_name, "required").split()),
+    )
+
+
+def _only(by_name: Mapping[str, Mapping[str, str]], what: str, otherwise: str = "") -> str:
+    return by_name.get(what, {}).get("", otherwise)
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|")) if text else ()
+
+
+def _rule(words: Sequence[str], choices: str | None) -> FieldRule:
+    """A rule as it is written: `string equals any[] has()`, brackets for a list of values, parentheses for no value."""
+    kind = next(known for known in get_args(ValueType) if known == words[0])
+    operators = words[1:]
+    return FieldRule(
+        kind,
+        single=frozenset(name for name in operators if name[-1] not in "])"),
+        many=frozenset(name[:-2] for name in operators if name.endswith("[]")),
+        bare=frozenset(name[:-2] for name in operators if name.endswith("()")),
+        values=frozenset(_choices(choices or "")),
+    )
+
+
+def _field_names(name: str, text: str) -> frozenset[str]:
+    """The names of a row; `=operation revision` stands for those of the same type there."""
+    if text.startswith("="):
+        operation_id, revision = text[1:].split()
+        return _reading(operation_id, revision).fields[name]
+    return frozenset(text.split())

@@ -55,6 +55,20 @@ def document_resource(document: object, kind: str) -> Object:
     return resource(as_object(document, "/data").get("data"), kind, "/data")
 
 
+def related_id(found: Object, name: str) -> str | None:
+    """The id at the other end of a to-one relationship of a checked resource; None where it names nothing."""
+    relationship: Object = (found.get("relationships") or {}).get(name) or {}
+    target: Object | None = relationship.get("data")
+    return None if target is None else str(target["id"])
+
+
+def related_ids(found: Object, name: str) -> list[str]:
+    """The ids at the other end of a to-many relationship of a checked resource, each once and in order."""
+    relationship: Object = (found.get("relationships") or {}).get(name) or {}
+    targets: list[Object] = relationship.get("data") or []
+    return list(dict.fromkeys(str(target["id"]) for target in targets))
+
+
 def only(parent: Object, known: Collection[str], kind: str, pointer: str) -> None:
     """Refuse a member that the resource does not have."""
     for name in parent:

@@ -40,6 +40,8 @@ class Query:
     """None where no `include` was sent, so that no `included` is answered."""
     fields: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     additional: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    others: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The parameters of the operation's own, as they were sent."""
 
     def parameter_rates(self) -> dict[str, Rate]:
         """The further windows this query is charged to."""
@@ -89,8 +91,12 @@ def read_query(pairs: Pairs, reading: Reading) -> Query:
             fields[typed[2]] = _words(name, value, reading.fields[typed[2]])
         elif typed and typed[1] == "additional-fields" and typed[2] in reading.additional:
             additional[typed[2]] = _words(name, value, reading.additional[typed[2]])
-        elif not _takes(reading, name):
+        elif reading.others.get(name):
+            _words(name, value, frozenset(reading.others[name]))
+        elif name not in reading.others and not _takes(reading, name):
             raise invalid_parameter(f"'{name}' is not a valid query parameter for this endpoint.", name)
+    for name in sorted(reading.required - values.keys()):
+        raise invalid_parameter(f"'{name}' is a required query parameter.", name)
     return Query(
         filters=_filters(values["filter"], reading) if "filter" in values else (),
         sort=_sort(values.get("sort", reading.default_sort), reading),
@@ -99,6 +105,7 @@ def read_query(pairs: Pairs, reading: Reading) -> Query:
         include=_words("include", values["include"], frozenset(reading.includes)) if "include" in values else None,
         fields=fields,
         additional=additional,
+        others={name: values[name] for name in reading.others if name in values},
     )
 
 

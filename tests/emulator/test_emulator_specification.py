@@ -1,84 +1,117 @@
-"""Against Klaviyo's own specification, where it stands beside the checkout."""
+"""Against Klaviyo's own specification, where it stands beside the checkout, and against the official SDK."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import inspect
+import re
+import runpy
+import shutil
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import klaviyo_emulator
 import pytest
+from emulator_specification import SPECIFICATIONS, Checker, Described, specification
 from emulator_wire import SPECIFICATION, bulk_body, event_attributes, event_body, profile_body, served
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+from klaviyo_api import KlaviyoAPI
+from pydantic import BaseModel
 
-from klaviyo_emulator.app import ROUTES
-from klaviyo_emulator.operations import Operation, operations
+from klaviyo_emulator.operations import REVISIONS, Operation, Reading, operations
 
-pytestmark = pytest.mark.skipif(
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+needs_specification = pytest.mark.skipif(
     not SPECIFICATION.exists(), reason="Klaviyo's OpenAPI file does not stand beside the checkout"
 )
-METHODS = {"get", "post", "patch", "put", "delete"}
-LATER = "2026-10-15"
+EARLIER, LATER = REVISIONS
+TOOL = Path(__file__).parents[2] / "tools/emulator-facts"
+PACKAGE = Path(klaviyo_emulator.__file__).parent
+RENAMED = {"clone_campaign": "create_campaign_clone"}
+
+
+def described_operations() -> list[tuple[str, Described]]:
+    return sorted(specification().operations.items()) if SPECIFICATION.exists() else []
+
+
+def identity(case: Any) -> str:
+    return case if isinstance(case, str) else ""
 
 
 @pytest.fixture(scope="module")
-def specification() -> dict[str, Any]:
-    return json.loads(SPECIFICATION.read_text(encoding="utf-8"))
+def tool() -> Mapping[str, Any]:
+    return runpy.run_path(str(TOOL), run_name="emulator_facts")
 
 
 @pytest.fixture(scope="module")
-def described(specification: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    return {
-        operation["operationId"]: (method.upper(), path, operation)
-        for path, methods in specification["paths"].items()
-        for method, operation in methods.items()
-        if method in METHODS
-    }
+def tables(tool: Mapping[str, Any]) -> dict[str, str]:
+    # Not only what run_path leaves behind: dataclasses look for the module of their annotations.
+    return tool["Facts"](SPECIFICATIONS).tables()
 
 
-def built() -> list[Operation]:
-    return [operations()[name] for name in sorted(ROUTES)]
+@needs_specification
+def test_the_tables_are_as_the_sources_say(tool: Mapping[str, Any], tables: dict[str, str]) -> None:
+    assert tool["differences"](tables) == []
 
 
-def test_the_table_names_every_operation(described: dict[str, Any]) -> None:
+@needs_specification
+def test_a_table_that_was_changed_by_hand_is_noticed(
+    tool: Mapping[str, Any], tables: dict[str, str], tmp_path: Path
+) -> None:
+    for name in tables:
+        shutil.copy(PACKAGE / name, tmp_path / name)
+    assert tool["differences"](tables, tmp_path) == []
+    changed = tmp_path / "readings.tsv"
+    changed.write_text(changed.read_text(encoding="utf-8").replace("\t200 1000", "\t200 2000"), encoding="utf-8")
+    (tmp_path / "bodies.tsv").unlink()
+    assert tool["differences"](tables, tmp_path) == ["readings.tsv", "bodies.tsv"]
+
+
+@needs_specification
+def test_the_table_names_every_operation() -> None:
     known = {name for name, operation in operations().items() if operation.since != LATER}
-    assert known == described.keys()
+    assert known == specification().operations.keys()
     assert len(operations()) == 434
 
 
-def test_method_path_rate_and_scopes(described: dict[str, Any]) -> None:
-    for name, (method, path, operation) in described.items():
+@needs_specification
+def test_method_path_rate_scopes_and_area() -> None:
+    for name, described in described_operations():
         known = operations()[name]
-        limits = operation.get("x-klaviyo-ratelimit", {})
+        limits = described.raw.get("x-klaviyo-ratelimit", {})
         expected = tuple(int(limits[key].split("/")[0]) for key in ("burst", "steady", "daily") if key in limits)
-        assert (known.method, known.path) == (method, path)
+        assert (known.method, known.path) == (described.method, described.path)
         assert known.rate is None or tuple(limit for limit, _ in known.rate.windows()) == expected
         assert (known.rate is None) == (not limits)
-        assert known.scopes == frozenset(operation.get("x-klaviyo-scopes", ()))
+        assert known.scopes == frozenset(described.raw.get("x-klaviyo-scopes", ()))
+        assert [known.area] == (described.raw["tags"] if described.path.startswith("/api/") else ["Client"])
 
 
-def parameters(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {item["name"]: item for item in operation.get("parameters", ()) if item["in"] == "query"}
-
-
-@pytest.mark.parametrize("known", built(), ids=lambda operation: operation.id)
-def test_the_query_parameters_of_what_is_built(described: dict[str, Any], known: Operation) -> None:
-    _, _, operation = described[known.id]
-    reading = known.reading
-    given = parameters(operation)
-    names = {f"fields[{kind}]" for kind in reading.fields} | {
-        f"additional-fields[{kind}]" for kind in reading.additional
-    }
+def parameters_of(reading: Reading) -> set[str]:
+    """The names of the query parameters that a reading stands for."""
+    names = {f"fields[{kind}]" for kind in reading.fields}
+    names |= {f"additional-fields[{kind}]" for kind in reading.additional}
     names |= {"filter"} if reading.filters else set()
     names |= {"sort"} if reading.sorts else set()
     names |= {"include"} if reading.includes else set()
     names |= {"page[cursor]"} if reading.cursor else set()
     names |= {"page[size]"} if reading.maximum_size else set()
-    assert names == given.keys()
+    return names | reading.others.keys()
+
+
+@pytest.mark.parametrize(("name", "described"), described_operations(), ids=identity)
+def test_the_query_parameters(name: str, described: Described) -> None:
+    reading = operations()[name].reading(EARLIER)
+    given = described.query()
+    assert parameters_of(reading) == given.keys()
+    assert reading.required == {name for name, parameter in given.items() if parameter.get("required")}
     for kind, fields in reading.fields.items():
         assert fields == set(given[f"fields[{kind}]"]["schema"]["items"]["enum"])
     for kind, fields in reading.additional.items():
         assert fields == set(given[f"additional-fields[{kind}]"]["schema"]["items"]["enum"])
+    for other, values in reading.others.items():
+        assert set(values) == set(given[other]["schema"].get("enum", ()))
     if reading.includes:
         assert set(reading.includes) == set(given["include"]["schema"]["items"]["enum"])
     if reading.sorts:
@@ -89,66 +122,174 @@ def test_the_query_parameters_of_what_is_built(described: dict[str, Any], known:
         assert (reading.default_size, reading.maximum_size) == (schema["default"], schema["maximum"])
 
 
-@pytest.mark.parametrize("known", built(), ids=lambda operation: operation.id)
-def test_the_filters_of_what_is_built(described: dict[str, Any], known: Operation) -> None:
-    _, _, operation = described[known.id]
-    expected = operation.get("x-klaviyo-filters", {})
-    assert known.reading.filters.keys() == expected.keys()
-    for name, rule in known.reading.filters.items():
-        operators = expected[name]["operators"]
+@pytest.mark.parametrize(("name", "described"), described_operations(), ids=identity)
+def test_the_filters(name: str, described: Described) -> None:
+    reading = operations()[name].reading(EARLIER)
+    expected = described.raw.get("x-klaviyo-filters", {})
+    assert reading.filters.keys() == expected.keys()
+    for field, rule in reading.filters.items():
+        operators = expected[field]["operators"]
         assert rule.single == set(operators.get("single", ()))
         assert rule.many == set(operators.get("list", ()))
         assert rule.bare == set(operators.get("none", ()))
-        value = expected[name].get("value", {"type": "string"})
-        assert rule.kind == ("datetime" if value.get("format") == "date-time" else value["type"])
+        value = expected[field].get("value", {"type": "string"})
+        kind = "datetime" if value.get("format") == "date-time" else value["type"]
+        assert rule.kind == ("number" if kind == "integer" else kind)
+        assert rule.values == set(value.get("enum", ()))
 
 
-def strict(schema: Any) -> Any:
-    """OpenAPI 3.0 as JSON Schema: `nullable`, and the two places where the live API knowingly answers null."""
-    if isinstance(schema, list):
-        return [strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    result = {key: strict(value) for key, value in schema.items() if key != "nullable"}
-    for name in ("next", "prev", "whatsapp"):
-        inner = result.get("properties", {}).get(name)
-        if inner is not None:
-            result["properties"][name] = {"anyOf": [inner, {"type": "null"}]}
-    if schema.get("nullable"):
-        return {"anyOf": [result, {"type": "null"}]}
-    return result
+def sdk_methods() -> dict[str, tuple[type, Callable[..., Any]]]:
+    """The methods of the official SDK by the operation they call, each with its class."""
+    sdk = KlaviyoAPI("pk_test")
+    areas = [name for name, member in vars(KlaviyoAPI).items() if isinstance(member, property)]
+    found: dict[str, tuple[type, Callable[..., Any]]] = {}
+    for area in areas:
+        api = type(getattr(sdk, area))
+        for name in vars(api):
+            serialized = re.fullmatch(r"_(\w+)_serialize", name)
+            method = getattr(api, serialized[1]) if serialized else None
+            # Former names of a method stand beside it.
+            if method is not None and method.__name__ == serialized[1]:
+                found[method.__name__] = (api, method)
+    return found
 
 
-class Checker:
-    def __init__(self, specification: dict[str, Any], described: dict[str, Any]) -> None:
-        document = {"components": strict(specification["components"])}
-        resource = Resource(contents=document, specification=DRAFT202012)
-        self.registry = Registry().with_resource("urn:klaviyo", resource)
-        self.described = described
-        self.seen: set[str] = set()
-
-    def validator(self, schema: dict[str, Any]) -> Draft202012Validator:
-        text = json.dumps(strict(schema)).replace('"#/components', '"urn:klaviyo#/components')
-        return Draft202012Validator(json.loads(text), registry=self.registry)
-
-    def check(self, name: str, response: Any, body: Any = None) -> Any:
-        _, _, operation = self.described[name]
-        assert str(response.status_code) in operation["responses"], response.text
-        content = operation["responses"][str(response.status_code)].get("content")
-        if content is None:
-            assert response.content == b""
-        else:
-            schema = content["application/vnd.api+json"]["schema"]
-            self.validator(schema).validate(response.json())
-        if body is not None:
-            sent = operation["requestBody"]["content"]["application/vnd.api+json"]["schema"]
-            self.validator(sent).validate(body)
-        self.seen.add(name)
-        return response.json() if response.content else None
+@pytest.fixture(scope="module")
+def methods() -> dict[str, tuple[type, Callable[..., Any]]]:
+    return sdk_methods()
 
 
-def test_every_answer_of_what_is_built_is_valid(specification: dict[str, Any], described: dict[str, Any]) -> None:
-    checker = Checker(specification, described)
+def test_every_operation_of_the_sdk_is_known(methods: Mapping[str, Any]) -> None:
+    names = {RENAMED.get(name, name) for name in methods}
+    assert len(names) == 423
+    assert names <= operations().keys()
+    assert {name for name, operation in operations().items() if operation.since == LATER} == {
+        name for name in names if operations()[name].since != EARLIER
+    }
+    # Only what a browser calls is not generated.
+    assert {name for name in operations().keys() - names if operations()[name].area != "Client"} == set()
+
+
+def placed(api: type, name: str) -> tuple[str, str, dict[str, str]]:
+    """Method, path, and the argument of each query parameter, as the SDK sends an operation."""
+    source = inspect.getsource(getattr(api, f"_{name}_serialize"))
+    found = re.search(r"method='(\w+)',\s+resource_path='([^']+)'", source)
+    assert found is not None
+    return found[1], found[2], dict(re.findall(r"_query_params\.append\(\('([^']+)', (\w+)\)\)", source))
+
+
+def description_of(parameter: inspect.Parameter) -> str:
+    """What the SDK says of a parameter."""
+    (found,) = (item.description for item in parameter.annotation.__metadata__ if getattr(item, "description", None))
+    return found
+
+
+def test_the_sdk_sends_the_same_parameters(methods: Mapping[str, tuple[type, Any]]) -> None:
+    for name, (api, method) in methods.items():
+        known = operations()[RENAMED.get(name, name)]
+        verb, path, arguments = placed(api, name)
+        assert (known.method, known.path) == (verb, path), name
+        assert known.area.replace(" ", "") == api.__name__.removesuffix("Api"), name
+        reading = known.reading(LATER)
+        assert parameters_of(reading) == arguments.keys(), name
+        signature = inspect.signature(inspect.unwrap(method))
+        descriptions = {wire: signature.parameters[argument] for wire, argument in arguments.items()}
+        required = {wire for wire, parameter in descriptions.items() if parameter.default is inspect.Parameter.empty}
+        assert reading.required == required, name
+        if reading.maximum_size:
+            expected = f"Default: {reading.default_size}. Min: 1. Max: {reading.maximum_size}."
+            assert description_of(descriptions["page[size]"]) == expected, name
+        if reading.filters:
+            listed = re.findall(r"<br>`([^`]+)`: ([^<]*)", description_of(descriptions["filter"]))
+            assert {field for field, _ in listed} == reading.filters.keys(), name
+            for field, line in listed:
+                assert set(re.findall(r"`([a-z-]+)`", line)) == reading.filters[field].operators, (name, field)
+                assert reading.filters[field].values >= set(re.findall(r"`'([^']*)'`", line)), (name, field)
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in typing.get_args(annotation) for model in models_in(argument)]
+
+
+def test_every_attribute_of_the_sdks_models_can_be_asked_for(methods: Mapping[str, tuple[type, Any]]) -> None:
+    asked = 0
+    for name, (_, method) in methods.items():
+        reading = operations()[RENAMED.get(name, name)].reading(LATER)
+        for answer in models_in(inspect.signature(inspect.unwrap(method)).return_annotation):
+            resources = models_in(answer.model_fields["data"].annotation) if "data" in answer.model_fields else []
+            for resource in resources:
+                if "attributes" not in resource.model_fields:
+                    continue
+                kind = next(iter(resource.model_fields["type"].annotation)).value  # type: ignore[reportOptionalIterable]
+                if kind not in reading.fields:
+                    continue
+                for model in models_in(resource.model_fields["attributes"].annotation):
+                    names = {field.alias or wire for wire, field in model.model_fields.items()}
+                    assert names <= reading.fields[kind], name
+                    asked += 1
+    assert asked > 200
+
+
+def readings() -> list[tuple[Operation, str, Reading]]:
+    return [
+        (operation, revision, operation.reading(revision))
+        for operation in operations().values()
+        for revision in REVISIONS
+        if operation.since <= revision
+    ]
+
+
+def test_what_no_source_says_is_sensible() -> None:
+    for operation, revision, reading in readings():
+        case = (operation.id, revision)
+        assert (reading.default_size > 0) == reading.cursor, case
+        assert reading.default_sort or not reading.cursor, case
+        order = reading.default_sort.removeprefix("-")
+        assert not reading.sorts or order in reading.sorts, case
+        assert reading.sorts or order in {"", "id"}, case
+    assert operations()["get_events"].reading(EARLIER).default_sort == "-datetime"
+    assert operations()["get_metrics"].reading(LATER).default_size == 200
+    assert operations()["get_bulk_create_catalog_items_jobs"].reading(LATER).default_size == 100
+
+
+def test_a_revision_has_rows_of_its_own_only_where_it_differs() -> None:
+    same = operations()["get_tag"]
+    assert same.reading(EARLIER) == same.reading(LATER) != Reading()
+    campaigns = operations()["get_campaigns"]
+    assert "scheduled_at" in campaigns.reading(EARLIER).sorts
+    assert "scheduled_at" not in campaigns.reading(LATER).sorts
+    assert campaigns.reading(EARLIER).required == {"filter"}
+    assert campaigns.reading(LATER).required == set()
+    assert operations()["get_translations"].reading(EARLIER) == Reading()
+
+
+CHECKED = {
+    "bulk_create_events",
+    "create_event",
+    "create_or_update_profile",
+    "create_profile",
+    "get_account",
+    "get_accounts",
+    "get_event",
+    "get_events",
+    "get_metric",
+    "get_metric_for_event",
+    "get_metric_id_for_event",
+    "get_metrics",
+    "get_profile",
+    "get_profile_for_event",
+    "get_profile_id_for_event",
+    "get_profiles",
+    "update_profile",
+}
+
+
+@needs_specification
+def test_answers_and_bodies_are_valid() -> None:
+    checker = Checker()
     with served(limits=False) as running:
         wire = running.wire
         full = {"additional-fields[profile]": "subscriptions,predictive_analytics"}
@@ -181,4 +322,4 @@ def test_every_answer_of_what_is_built_is_valid(specification: dict[str, Any], d
         checker.check("get_profile", wire.get(at, include="lists,segments,push-tokens,conversations", **full))
         checker.check("get_accounts", wire.get("/api/accounts"))
         checker.check("get_account", wire.get(f"/api/accounts/{running.emulator.account_id}"))
-    assert checker.seen == ROUTES.keys()
+    assert checker.seen == CHECKED
