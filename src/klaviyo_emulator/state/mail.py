@@ -21,7 +21,7 @@ CLICKED = "Clicked Email"
 
 _SELECT = (
     "SELECT mail.id, mail.seq, mail.sent, profile.id, mail.address, mail.subject, mail.sender, mail.html, mail.text, "
-    "mail.origin FROM mail JOIN profile ON profile.seq = mail.profile"
+    "mail.origin FROM mail LEFT JOIN profile ON profile.seq = mail.profile"
 )
 
 
@@ -43,7 +43,8 @@ class Mail:
     id: str
     seq: int
     sent: int
-    profile_id: str
+    profile_id: str | None
+    """None for a preview, which goes to an address and not to a profile."""
     address: str
     subject: str
     sender: str
@@ -57,24 +58,14 @@ def send(connection: sqlite3.Connection, mint: Mint, profile: Profile, letter: L
 
     Whether the profile may get mail at all is the caller's to ask.
     """
-    mail_id = mint.ulid()
-    connection.execute(
-        "INSERT INTO mail (id, sent, profile, address, subject, sender, html, text, origin) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            mail_id,
-            at,
-            profile.seq,
-            profile.email or "",
-            letter.subject,
-            letter.sender,
-            letter.html,
-            letter.text,
-            json.dumps(dict(letter.origin), separators=(",", ":")),
-        ),
-    )
+    mail_id = _keep(connection, mint, (profile.seq, profile.email or ""), letter, at)
     record_event(connection, mint, profile.id, RECEIVED, _properties(profile.email or "", letter), at=at)
     return mail_id
+
+
+def send_preview(connection: sqlite3.Connection, mint: Mint, address: str, letter: Letter) -> str:
+    """Keep a mail to an address that need not be anybody's. No event tells of it."""
+    return _keep(connection, mint, (None, address), letter, mint.now())
 
 
 def find_mail(connection: sqlite3.Connection, mail_id: str) -> Mail | None:
@@ -92,13 +83,28 @@ def list_mail(
 
 
 def open_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
-    """Record that a mail was opened, now."""
-    record_event(connection, mint, mail.profile_id, OPENED, _event_properties(mail))
+    """Record that a mail was opened, now. A preview has nobody who opens it."""
+    if mail.profile_id is not None:
+        record_event(connection, mint, mail.profile_id, OPENED, _event_properties(mail))
 
 
 def click_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail, url: str) -> None:
-    """Record that a link of a mail was clicked, now."""
-    record_event(connection, mint, mail.profile_id, CLICKED, {**_event_properties(mail), "URL": url})
+    """Record that a link of a mail was clicked, now. A preview has nobody who clicks."""
+    if mail.profile_id is not None:
+        record_event(connection, mint, mail.profile_id, CLICKED, {**_event_properties(mail), "URL": url})
+
+
+def _keep(
+    connection: sqlite3.Connection, mint: Mint, recipient: tuple[int | None, str], letter: Letter, at: int
+) -> str:
+    mail_id = mint.ulid()
+    origin = json.dumps(dict(letter.origin), separators=(",", ":"))
+    connection.execute(
+        "INSERT INTO mail (id, sent, profile, address, subject, sender, html, text, origin) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (mail_id, at, *recipient, letter.subject, letter.sender, letter.html, letter.text, origin),
+    )
+    return mail_id
 
 
 def _properties(address: str, letter: Letter) -> dict[str, Any]:

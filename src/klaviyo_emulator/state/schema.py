@@ -150,6 +150,7 @@ _SECOND = (
       list_id TEXT NOT NULL,
       channel TEXT NOT NULL,
       asked INTEGER NOT NULL,
+      custom_method_detail TEXT,
       PRIMARY KEY (profile, list_id, channel)
     ) WITHOUT ROWID
     """,
@@ -193,7 +194,7 @@ _SECOND = (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       id TEXT NOT NULL UNIQUE,
       sent INTEGER NOT NULL,
-      profile INTEGER NOT NULL REFERENCES profile (seq),
+      profile INTEGER REFERENCES profile (seq),
       address TEXT NOT NULL,
       subject TEXT NOT NULL,
       sender TEXT NOT NULL,
