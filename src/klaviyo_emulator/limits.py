@@ -15,7 +15,7 @@ from klaviyo_emulator.clock import Clock, seconds
 from klaviyo_emulator.errors import throttled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.operations import Rate
 
@@ -36,18 +36,48 @@ class Window:
             self.taken = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """How full the windows of one rate are now."""
+
+    account: str
+    """`account` for all private keys together, `app` and the token for a bearer token."""
+    rate: str
+    """An operation's id, or the query parameter that is charged."""
+    windows: Sequence[Window]
+
+
 class Limiter:
     """All windows of one emulator. Used on the event loop only."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, enabled: bool = True) -> None:
         self._clock = clock
         self._windows: dict[tuple[str, str], list[Window]] = {}
+        self.enabled = enabled
+        """Whether requests are charged at all."""
+
+    def fill(self) -> list[Fill]:
+        """The windows that have taken something and are not over, by account and rate."""
+        now = seconds(self._clock())
+        found: list[Fill] = []
+        for (account, rate), bucket in sorted(self._windows.items()):
+            for window in bucket:
+                window.roll(now)
+            if any(window.taken for window in bucket):
+                found.append(Fill(account, rate, tuple(bucket)))
+        return found
+
+    def clear(self) -> None:
+        """Forget what was charged."""
+        self._windows.clear()
 
     def charge(self, account: str, rates: Mapping[str, Rate]) -> dict[str, str]:
         """Charge one request to the windows of one or more rates, and answer the headers of the first rate's.
 
-        When one of the windows is full, raises a 429 refusal and charges none of them.
+        When one of the windows is full, raises a 429 refusal and charges none of them. Without limits, no headers.
         """
+        if not self.enabled:
+            return {}
         now = seconds(self._clock())
         buckets = [self._bucket(account, name, rate, now) for name, rate in rates.items()]
         windows = [window for bucket in buckets for window in bucket]
