@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from klaviyo_emulator.config import DEFAULT_PORT, EmulatorConfig
+from klaviyo_emulator.config import DEFAULT_PORT, Behaviour, BulkDuplicates, EmulatorConfig
 from klaviyo_emulator.credentials import read_keys
+from klaviyo_emulator.faults import GRAMMAR
+from klaviyo_emulator.hosts import exposure
 from klaviyo_emulator.server import bind, run
 from klaviyo_emulator.state.database import MEMORY
 from klaviyo_emulator.state.schema import StateError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAXIMUM_PORT = 65_535
 _EPILOG = f"""\
+Open http://127.0.0.1:{DEFAULT_PORT}/ to look inside; http://127.0.0.1:{DEFAULT_PORT}/__emulator__ is the control API.
 Point the official Python SDK at it:
 
   KlaviyoAPI("pk_anything", test_host="http://127.0.0.1:{DEFAULT_PORT}")
@@ -27,6 +30,11 @@ The file of --keys has one key or token on each line. Scopes may follow it, such
 
   pk_reader profiles:read events:read
   pk_everything
+
+--faults makes requests go wrong, such as "create_event:429,retry-after=2*3; get_*:timeout-after@0.1", or @FILE
+with the same text or JSON:
+
+  {GRAMMAR.replace(chr(10), chr(10) + "  ").replace(chr(10) + "  " + chr(10), chr(10) * 2)}
 """
 
 
@@ -35,19 +43,28 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m klaviyo_emulator",
         description="A stateful Klaviyo on this machine. It runs until Ctrl-C or SIGTERM.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.replace("%", "%%"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    result.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port; 0 takes a free one ({DEFAULT_PORT})"
+    add = result.add_argument
+    add("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port; 0 takes a free one ({DEFAULT_PORT})")
+    add("--host", default="127.0.0.1", metavar="H", help="address to listen on (127.0.0.1)")
+    add("--data", default=MEMORY, metavar="FILE", help="keep the state in this file (in memory)")
+    add("--limits", choices=("on", "off"), default="on", help="whether rate limits are kept (on)")
+    add("--latency-ms", type=int, default=0, metavar="N", help="delay of every answer in milliseconds (0)")
+    add("--visibility-ms", type=int, default=0, metavar="N", help="until an event can be read, in milliseconds (0)")
+    add("--job-ms", type=int, default=400, metavar="N", help="how long a job takes, in milliseconds (400)")
+    add("--keys", type=Path, metavar="FILE", help="accept only the keys and tokens in this file")
+    add("--behaviour", choices=get_args(Behaviour), default="spec", help="whom to follow where both differ (spec)")
+    add(
+        "--bulk-duplicates",
+        choices=get_args(BulkDuplicates),
+        default="request",
+        help="which repeated unique_id fails a bulk request: one repeated within it, or also a stored one (request)",
     )
-    result.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (127.0.0.1)")
-    result.add_argument("--data", default=MEMORY, metavar="FILE", help="keep the state in this file (in memory)")
-    result.add_argument("--limits", choices=("on", "off"), default="on", help="whether rate limits are kept (on)")
-    result.add_argument(
-        "--latency-ms", type=int, default=0, metavar="N", help="delay of every answer in milliseconds (0)"
-    )
-    result.add_argument("--keys", type=Path, metavar="FILE", help="accept only the keys and tokens in this file")
+    add("--faults", default="", metavar="SPEC", help="what is to go wrong; see below")
+    add("--seed", type=int, default=0, metavar="N", help="seed of all chance and all ids (0)")
+    add("--acceptance-log", choices=("on", "off"), default="off", help="whether what is accepted is noted (off)")
     return result
 
 
@@ -60,9 +77,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             limits=given.limits == "on",
             keys=read_keys(given.keys) if given.keys else None,
             latency_ms=given.latency_ms,
+            visibility_ms=given.visibility_ms,
+            job_ms=given.job_ms,
+            behaviour=given.behaviour,
+            bulk_duplicates=given.bulk_duplicates,
+            faults=given.faults,
+            seed=given.seed,
+            acceptance_log=given.acceptance_log == "on",
+            hosts=(given.host,),
         )
     except ValueError as error:
         return _refuse(error)
+    warning = exposure(given.host)
+    if warning:
+        sys.stderr.write(f"klaviyo_emulator: {warning}\n")
     try:
         run(config, bind(given.host, given.port), _announce)
     except (OSError, StateError) as error:

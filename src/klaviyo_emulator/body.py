@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 MAXIMUM_BYTES = 5 * 1024 * 1024
 _DRAINED_BYTES = 8 * MAXIMUM_BYTES
 """How much of a body that is too large is still read, so that its sender gets to read the answer."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _TYPES = frozenset({"application/vnd.api+json", "application/json"})
 _TOO_LARGE = f"The payload is larger than {MAXIMUM_BYTES} bytes."
 
@@ -35,8 +37,8 @@ def parse_json(raw: bytes) -> object:
         raise invalid("A request body is needed.", "/data")
     try:
         document: object = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
-        if b"\\u" in raw:
-            json.dumps(document, ensure_ascii=False).encode("utf-8")
+        if _SURROGATE.search(raw):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")  # fails for one without its other half
     except (ValueError, RecursionError):
         raise invalid("The request body is not valid JSON.", "/data") from None
     return document

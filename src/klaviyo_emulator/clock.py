@@ -13,15 +13,64 @@ Clock = Callable[[], datetime]
 """Answers the present as an aware datetime."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 _DATETIME = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII
 )
+_SECONDS_OF_A_DAY = 86_400
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def system_clock() -> datetime:
     """The machine's own time, in UTC."""
     return datetime.now(UTC)  # noqa: TID251 - the only place that may look
+
+
+class AdjustableClock:
+    """A clock that can be put forward and back, and stopped, while another one runs behind it.
+
+    Callable from any thread.
+    """
+
+    def __init__(self, behind: Clock) -> None:
+        self._behind = behind
+        self._offset = timedelta()
+        self._stopped_at: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """The present."""
+        stopped_at = self._stopped_at
+        return self._behind() + self._offset if stopped_at is None else stopped_at
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still."""
+        return self._stopped_at is not None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether it says what the clock behind it says."""
+        return self._stopped_at is None and not self._offset
+
+    def put(self, moment: datetime, *, stopped: bool) -> None:
+        """Say that it is `moment` now; `stopped` lets it stand there. Raises ValueError outside the years it knows."""
+        if not EPOCH <= moment < _LAST:
+            raise ValueError(f"the clock knows the time from {EPOCH:%Y-%m-%d} until {_LAST:%Y-%m-%d}")
+        self._offset = moment - self._behind()
+        self._stopped_at = moment if stopped else None
+
+    def advance(self, by: timedelta) -> None:
+        """Put it forward, or back; it goes on running, or standing. Raises ValueError as `put` does."""
+        try:
+            moment = self() + by
+        except OverflowError:
+            moment = _LAST
+        self.put(moment, stopped=self.is_stopped)
+
+    def follow(self) -> None:
+        """Say again what the clock behind it says."""
+        self._offset = timedelta()
+        self._stopped_at = None
 
 
 def seconds(moment: datetime) -> float:
@@ -31,7 +80,8 @@ def seconds(moment: datetime) -> float:
 
 def whole_seconds(moment: datetime) -> int:
     """Seconds since 1970, truncated downwards."""
-    return (moment - EPOCH) // timedelta(seconds=1)
+    elapsed = moment - EPOCH
+    return elapsed.days * _SECONDS_OF_A_DAY + elapsed.seconds
 
 
 def parse_instant(text: str) -> datetime | None:
@@ -39,7 +89,7 @@ def parse_instant(text: str) -> datetime | None:
     if not _DATETIME.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", text.upper()))
+        moment = datetime.fromisoformat((_LONG_FRACTION.sub(r"\1", text) if "." in text else text).upper())
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -48,3 +98,8 @@ def parse_instant(text: str) -> datetime | None:
 def format_instant(epoch_seconds: int) -> str:
     """`2026-09-04T13:39:33+00:00`, the form of profiles, metrics and events."""
     return (EPOCH + timedelta(seconds=epoch_seconds)).isoformat()
+
+
+def format_micros(epoch_microseconds: int) -> str:
+    """`2026-09-04T13:40:19.268993+00:00`, the form of webhooks, catalogues and their jobs."""
+    return (EPOCH + timedelta(microseconds=epoch_microseconds)).isoformat(timespec="microseconds")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from klaviyo_emulator.clock import Clock, system_clock
+from klaviyo_emulator.faults import FaultsError, parse_faults, write_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ DEFAULT_PORT = 8765
 
 BulkDuplicates = Literal["request", "history"]
 Behaviour = Literal["spec", "live"]
+OptInProcess = Literal["single_opt_in", "double_opt_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,19 @@ class EmulatorConfig:
     """Seed of all ids of a new state."""
     clock: Clock = system_clock
     """Answers the present; rate windows, `created` and default event times follow it."""
+    faults: str = ""
+    """What is to go wrong, as compact text, as JSON, or as `@FILE`; see `faults.GRAMMAR`. Kept as compact text."""
+    acceptance_log: bool = False
+    """Whether every request that changes something leaves a row that the control API lists."""
+    hosts: tuple[str, ...] = ()
+    """Names besides those of the loopback that the control API and the inspector answer to."""
+    webhook_batch_ms: int = 1000
+    """Milliseconds that the events for a webhook are gathered for, before they are sent to it together."""
+    advanced_kdp: bool = True
+    """Whether the account has Klaviyo's Advanced Data Platform. With it there may be 50 custom metrics instead of one
+    and, where `behaviour` is `live`, private keys may use webhooks."""
+    opt_in_process: OptInProcess = "single_opt_in"
+    """The account's way to opt in: of new lists that name none, and of who subscribes without a list."""
 
     def __post_init__(self) -> None:
         if not self.database:
@@ -56,12 +71,21 @@ class EmulatorConfig:
             ("latency_ms", self.latency_ms),
             ("visibility_ms", self.visibility_ms),
             ("job_ms", self.job_ms),
+            ("webhook_batch_ms", self.webhook_batch_ms),
         ):
             if value < 0:
                 raise ValueError(f"{name}: must not be negative")
+        try:
+            faults = parse_faults(self.faults)
+        except FaultsError as error:
+            raise FaultsError(f"faults: {error}") from None
+        # A file is read once: a reset must find what the start found.
+        object.__setattr__(self, "faults", "; ".join(map(write_fault, faults)))
         if not self.public_base.startswith(("https://", "http://")) or self.public_base.endswith("/"):
             raise ValueError("public_base: a URL such as https://a.klaviyo.com without a slash at its end is needed")
         if self.bulk_duplicates not in get_args(BulkDuplicates):
             raise ValueError("bulk_duplicates: 'request' or 'history' is needed")
         if self.behaviour not in get_args(Behaviour):
             raise ValueError("behaviour: 'spec' or 'live' is needed")
+        if self.opt_in_process not in get_args(OptInProcess):
+            raise ValueError("opt_in_process: 'single_opt_in' or 'double_opt_in' is needed")

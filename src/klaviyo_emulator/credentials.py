@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from klaviyo_emulator.operations import Operation
 
 _PRIVATE_KEY_PREFIX = "pk_"
+_ACCOUNT = "account"
+_WEBHOOK_SCOPES = frozenset({"webhooks:read", "webhooks:write"})
 
 
 class KeysError(ValueError):
@@ -52,7 +54,7 @@ def authenticate(header: bytes | None, config: EmulatorConfig) -> Caller:
     match scheme.lower():
         case "klaviyo-api-key":
             accepted = credential in config.keys if config.keys is not None else _is_private_key(credential)
-            bucket = "account"
+            bucket = _ACCOUNT
         case "bearer":
             accepted = credential in config.keys if config.keys is not None else bool(credential)
             bucket = f"app {credential}"
@@ -64,7 +66,14 @@ def authenticate(header: bytes | None, config: EmulatorConfig) -> Caller:
 
 
 def authorize(caller: Caller, operation: Operation, config: EmulatorConfig) -> None:
-    """Raises a 403 refusal when the credential lacks a scope of the operation."""
+    """Raises a 403 refusal when the credential lacks a scope of the operation, or the account what webhooks need."""
+    if (
+        operation.scopes & _WEBHOOK_SCOPES
+        and config.behaviour == "live"
+        and not config.advanced_kdp
+        and caller.bucket == _ACCOUNT
+    ):
+        raise permission_denied("You must have Advanced KDP enabled to use this endpoint.")
     granted = (config.keys or {}).get(caller.credential)
     if not granted:
         return

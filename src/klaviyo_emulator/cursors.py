@@ -69,11 +69,14 @@ def decode_keyed(text: str, field: str) -> Position:
     rest = rest[len(field) + 2 :]
     if field == "id":
         return Position(rest, rest, direction == "next")
-    raw, separator, last = rest.rpartition("::")
     try:
-        key: Any = json.loads(raw) if separator else None
+        key, end = json.JSONDecoder().raw_decode(rest)
     except (ValueError, RecursionError):
         raise CursorError from None
+    # The id comes last and may itself have `::` in it, as those of catalogues have.
+    separator, last = rest[end : end + 2], rest[end + 2 :]
+    if separator != "::" or not last:
+        raise CursorError
     if not _is_sort_key(key):
         raise CursorError
     return Position(key, last, direction == "next")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from klaviyo_emulator.app import TYPES, build_app
+from klaviyo_emulator.background.courier import Courier, settle
 from klaviyo_emulator.background.pump import Pump
 from klaviyo_emulator.background.registry import HANDLERS
+from klaviyo_emulator.clock import AdjustableClock
 from klaviyo_emulator.config import EmulatorConfig
+from klaviyo_emulator.control.deck import Deck, open_account
+from klaviyo_emulator.instruments import make_instruments
 from klaviyo_emulator.jsonapi import Linker
 from klaviyo_emulator.routes.context import Context
-from klaviyo_emulator.state.account import furnish
 from klaviyo_emulator.state.database import Database
-from klaviyo_emulator.state.minting import Mint, open_mint
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,32 +40,42 @@ class Emulator:
     """
 
     def __init__(self, config: EmulatorConfig | None = None) -> None:
-        self.config = config or EmulatorConfig()
+        given = config or EmulatorConfig()
+        clock = AdjustableClock(given.clock)
+        self.config = replace(given, clock=clock)
         self._database = Database(self.config.database)
         try:
-            mint = self._database.write(self._open).result()
+            mint = self._database.write(lambda connection: open_account(connection, self.config)).result()
         except BaseException:
             self._database.close()
             raise
-        self.account_id: str = mint.account_id
-        """The account's id, which is also its public key."""
+        self._mint = mint
         context = Context(self.config, self._database, mint, Linker(self.config.public_base), TYPES)
         self.pump = Pump(context, HANDLERS)
         """What is due without a request. The application runs it before each request, a server also in between."""
-        self.app: Starlette = build_app(context, self.pump)
+        self.instruments = make_instruments(self.config, clock)
+        """What it is held by: its clock, rate windows, faults, and the log of requests."""
+        self.courier = Courier(context, self.instruments.faults)
+        """Sends webhooks. A server lets it; an application that is called without one sends when it is settled."""
+        self.app: Starlette = build_app(Deck(context, self.pump, self.instruments, self.courier))
         """The ASGI application."""
 
-    def _open(self, connection: sqlite3.Connection) -> Mint:
-        mint = open_mint(connection, self.config.seed, self.config.clock)
-        furnish(connection, mint)
-        return mint
+    @property
+    def account_id(self) -> str:
+        """The account's id, which is also its public key. It changes when another state is loaded."""
+        return self._mint.account_id
 
     def counts(self) -> Counts:
         """What is stored now. Waits for the state; callable from any thread."""
         return self._database.read(_count).result()
 
+    async def settle(self) -> None:
+        """Wait until everything that is due by now has happened, webhooks and all. Callable from any event loop."""
+        await settle(self.pump, self.courier)
+
     def close(self) -> None:
         """Finish what is under way and close the state. May be called twice."""
+        self.courier.close()
         self._database.close()
 
     def __enter__(self) -> Self:

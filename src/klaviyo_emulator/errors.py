@@ -103,6 +103,11 @@ def duplicate_profile(detail: str, profile_id: str, pointer: str) -> Refusal:
     return Refusal(Problem(409, "duplicate_profile", "Conflict.", detail, pointer, links={}, meta=meta))
 
 
+def conflict(detail: str, pointer: str = "/data") -> Refusal:
+    """409: what is asked for is in the way of what is there."""
+    return Refusal(Problem(409, "conflict", "Conflict.", detail, pointer, links={}, meta={}))
+
+
 def too_large(detail: str) -> Refusal:
     """413 for a body, or the part of a body, that may not be so big."""
     return Refusal(Problem(413, "payload_too_large", "Payload too large.", detail, "/data", links={}, meta={}))

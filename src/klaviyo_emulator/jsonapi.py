@@ -84,8 +84,8 @@ class Linker:
     base: str
 
     def resource(self, kind: str, identifier: str) -> str:
-        """The link of one resource, with its slash."""
-        return f"{self.base}/api/{COLLECTIONS[kind]}/{quote(identifier, safe='')}/"
+        """The link of one resource, with its slash. Ids of catalogues keep their `$` and `:`."""
+        return f"{self.base}/api/{COLLECTIONS[kind]}/{quote(identifier, safe='$:')}/"
 
     def request(self, path: str, pairs: Pairs) -> str:
         """The link of a request, without one."""

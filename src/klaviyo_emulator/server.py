@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import signal
 import socket
@@ -34,6 +35,7 @@ _GRACE_SECONDS = 5.0
 _TICK_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 75
 _CLOSING_SECONDS = 0.005
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -75,6 +77,8 @@ class Server(uvicorn.Server):
             )
         )
         self._pump = emulator.pump
+        self._courier = emulator.courier
+        self._faults = emulator.instruments.faults
         self._ready = ready
         self._signals = signals
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,9 +117,10 @@ class Server(uvicorn.Server):
         self._ready()
         while not await self.on_tick(0):
             await self._pump.run()
-            due = self._pump.seconds_to_next()
+            await self._courier.launch()
+            due = (self._pump.seconds_to_next(), self._courier.seconds_to_next())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), min(_TICK_SECONDS, due or _TICK_SECONDS))
+                await asyncio.wait_for(self._stopped.wait(), min([_TICK_SECONDS, *filter(None, due)]))
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -126,6 +131,7 @@ class Server(uvicorn.Server):
             listening.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
+        self._faults.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - no event tells it
@@ -138,4 +144,12 @@ def run(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str],
     """Open an emulator and serve it until SIGINT or SIGTERM. `ready` is called with the URL."""
     url = url_of(listening)
     with contextlib.closing(listening), Emulator(config) as emulator:
+        _collect_less()
         Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
+
+
+def _collect_less() -> None:
+    """Let garbage collection not look at every request's objects many times: they are many, and hold no circles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

@@ -109,7 +109,7 @@ def test_an_operation_is_absent_before_its_first_revision(free: Served) -> None:
         ("GET", "/api/profiles//lists", 404),
         ("GET", "/api/profiles/%FF", 404),
         ("GET", "/api/profile-merge/x/y", 404),
-        ("GET", "/api/lists", 501),
+        ("GET", "/api/web-feeds", 501),
         ("POST", "/api/metric-aggregates", 501),
         ("POST", "/client/events", 501),
         ("GET", "/client/nothing", 404),
@@ -122,7 +122,7 @@ def test_paths(free: Served, method: str, path: str, status: int) -> None:
 
 def test_an_escaped_path_is_the_same_path(free: Served) -> None:
     assert free.wire.get("/%61pi/profiles").status_code == 200
-    error_of(free.wire.get("/%61pi/lists"), 501)
+    error_of(free.wire.get("/%61pi/web-feeds"), 501)
     free.wire.client.headers.pop("Authorization")
     for path in ("/%61pi/profiles", "/api%2Fprofiles", "/%61pi/nothing"):
         error_of(free.wire.get(path), 401)
@@ -136,9 +136,9 @@ def test_a_wrong_method_names_the_right_ones(free: Served) -> None:
 
 
 def test_what_is_not_built_names_the_operation(free: Served) -> None:
-    error = error_of(free.wire.get("/api/lists/Y6nRLr/profiles"), 501)
+    error = error_of(free.wire.get("/api/web-feeds/Y6nRLr"), 501)
     assert error["code"] == "not_implemented"
-    assert "get_profiles_for_list (GET /api/lists/{id}/profiles)" in error["detail"]
+    assert "get_web_feed (GET /api/web-feeds/{id})" in error["detail"]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ IN_PROFILE = f"{AT}/profile/data/attributes"
         (f"{IN_PROFILE}/properties", {"a": "x" * 97_281}, f"{AT}/profile/data"),
         (f"{IN_PROFILE}/meta", [], f"{IN_PROFILE}/meta"),
         (f"{IN_PROFILE}/meta", {"patch": {}}, f"{IN_PROFILE}/meta/patch"),
-        (f"{IN_PROFILE}/meta", {"patch_identifiers": {"append": {}}}, f"{IN_PROFILE}/meta/patch_identifiers"),
+        (f"{IN_PROFILE}/meta", {"patch_identifiers": {"add": {}}}, f"{IN_PROFILE}/meta/patch_identifiers/add"),
         (f"{IN_PROFILE}/meta", {"patch_properties": []}, f"{IN_PROFILE}/meta/patch_properties"),
         (f"{IN_PROFILE}/meta", {"patch_properties": {"add": {}}}, f"{IN_PROFILE}/meta/patch_properties/add"),
         (

@@ -180,9 +180,9 @@ def test_a_bearer_token(free: Served) -> None:
 
 def test_what_is_not_built_says_so(free: Served) -> None:
     with pytest.raises(ApiException) as caught:
-        free.sdk().Lists.get_lists()
+        free.sdk().Web_Feeds.get_web_feeds()
     assert caught.value.status == 501
-    assert "get_lists" in str(caught.value.body)
+    assert "get_web_feeds" in str(caught.value.body)
 
 
 def test_bad_input_is_a_bad_request(free: Served) -> None:

@@ -163,12 +163,13 @@ def test_a_request_under_way_is_answered_when_the_server_ends() -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def clock() -> datetime:
-        arrived.set()  # the rate windows ask for the time once the request has come
+        arrived.set()  # the log of requests asks for the time once one has come
         return NOON
 
     with ThreadPoolExecutor(1) as others:
         with served(clock=clock) as running:
             running.emulator._database.read(lambda connection: go_on.wait())
+            arrived.clear()  # opening asked too
             answer = others.submit(httpx2.get, f"{running.url}/api/profiles", headers=HEADERS)
             came = arrived.wait(10)
             threading.Timer(0.1, go_on.set).start()

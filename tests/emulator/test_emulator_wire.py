@@ -352,7 +352,7 @@ def test_profiles_by_identifier_and_time(free: Served) -> None:
 
 
 def test_nothing_but_the_api_is_served(free: Served) -> None:
-    for path in ("/", "/other", "/api2/profiles"):
+    for path in ("/other", "/api2/profiles"):
         response = free.wire.client.get(path)
         assert response.status_code == 404
         assert response.json()["errors"][0]["code"] == "not_found"

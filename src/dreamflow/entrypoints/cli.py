@@ -34,6 +34,20 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class Behaviour(StrEnum):
+    """Klaviyo's specification, or its live API."""
+
+    SPEC = "spec"
+    LIVE = "live"
+
+
+class BulkDuplicates(StrEnum):
+    """Repeated within the request, or also stored already."""
+
+    REQUEST = "request"
+    HISTORY = "history"
+
+
 Email = Annotated[str, typer.Option(help="Whose: the parent's e-mail address.")]
 At = Annotated[str | None, typer.Option(metavar="TIME", help="When tonight is: 19:10, or 2026-11-23T19:10.")]
 Data = Annotated[Path | None, typer.Option(metavar="DIR", help="State folder of the demo; by default its own.")]
@@ -108,12 +122,41 @@ def emulator(
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; else in memory.")] = None,
     latency_ms: Annotated[int, typer.Option(min=0, help="Added to every answer.")] = 0,
     limits: Annotated[Switch, typer.Option(help="Klaviyo's rate windows.")] = Switch.ON,
+    behaviour: Annotated[
+        Behaviour, typer.Option(help="Whom to follow where both are known to differ.")
+    ] = Behaviour.SPEC,
+    faults: Annotated[str, typer.Option(metavar="SPEC", help="What is to go wrong, or @FILE.")] = "",
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Accept only these keys, one a line.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed, the same ids and the same chance.")] = 0,
+    visibility_ms: Annotated[int, typer.Option(min=0, help="Until an event can be read.")] = 0,
+    job_ms: Annotated[int, typer.Option(min=0, help="How long an asynchronous job takes.")] = 400,
+    bulk_duplicates: Annotated[
+        BulkDuplicates, typer.Option(help="Which repeated unique_id fails a bulk request.")
+    ] = BulkDuplicates.REQUEST,
+    acceptance_log: Annotated[Switch, typer.Option(help="Note each request that changed something.")] = Switch.OFF,
 ) -> None:
-    """Run a stateful Klaviyo on localhost; the official SDK drives it unchanged."""
+    """Run a stateful Klaviyo on localhost; the official SDK drives it unchanged.
+
+    Open its address in a browser to look inside; /__emulator__ is its control API. Faults are written as
+    OPERATION:KIND[,OPTION=VALUE][*TIMES][@PROBABILITY], such as "create_event:429,retry-after=2*3; get_*:reset@0.1".
+    """
     from dreamflow.entrypoints.emulator import run
 
-    run(host=host, port=port, data=data, latency_ms=latency_ms, limits=limits is Switch.ON, keys=keys)
+    run(
+        host=host,
+        port=port,
+        data=data,
+        keys=keys,
+        latency_ms=latency_ms,
+        limits=limits is Switch.ON,
+        behaviour=behaviour.value,
+        faults=faults,
+        seed=seed,
+        visibility_ms=visibility_ms,
+        job_ms=job_ms,
+        bulk_duplicates=bulk_duplicates.value,
+        acceptance_log=acceptance_log is Switch.ON,
+    )
 
 
 @app.command()

@@ -1,25 +1,33 @@
 """`dreamflow emulator`: a Klaviyo on localhost, in a process of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from dreamflow.entrypoints.http import CannotServe
 from dreamflow.entrypoints.serving import bind
 from klaviyo_emulator import EmulatorConfig, KeysError, StateError, read_keys
+from klaviyo_emulator.hosts import exposure
 from klaviyo_emulator.server import run as serve
 
 
-def run(*, host: str, port: int, data: Path | None, latency_ms: int, limits: bool, keys: Path | None) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
-    try:
-        config = EmulatorConfig(
-            database=":memory:" if data is None else str(data),
-            latency_ms=latency_ms,
-            limits=limits,
-            keys=read_keys(keys) if keys else None,
-        )
-        with bind(host, port) as listening:
+def run(*, host: str, port: int, data: Path | None, keys: Path | None, **options: Any) -> None:  # noqa: ANN401
+    """Serve until SIGTERM or Ctrl-C; the options are fields of `EmulatorConfig`."""
+    config = _config(hosts=(host,), database=":memory:" if data is None else str(data), key_file=keys, **options)
+    with bind(host, port) as listening:
+        if warning := exposure(host):
+            typer.echo(f"dreamflow: {warning}", err=True)
+        try:
             serve(config, listening, lambda url: typer.echo(f"Klaviyo is emulated at {url}"))
-    except (KeysError, StateError) as error:
+        except StateError as error:
+            raise CannotServe(str(error)) from None
+
+
+def _config(*, key_file: Path | None, **fields: Any) -> EmulatorConfig:  # noqa: ANN401 - as above
+    try:
+        return EmulatorConfig(keys=read_keys(key_file) if key_file else None, **fields)
+    except KeysError as error:
         raise CannotServe(str(error)) from None
+    except ValueError as error:
+        raise CannotServe(f"--{error}") from None

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.background import arrivals, bulk_jobs, consents, imports, merges, webhooks
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from klaviyo_emulator.background.pump import TaskHandler
 
-HANDLERS: Mapping[str, TaskHandler] = {}
+HANDLERS: Mapping[str, TaskHandler] = {
+    **arrivals.HANDLERS,
+    **bulk_jobs.HANDLERS,
+    **consents.HANDLERS,
+    **imports.HANDLERS,
+    **merges.HANDLERS,
+    **webhooks.HANDLERS,
+}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from klaviyo_emulator import bodies
 from klaviyo_emulator.cursors import CursorError
 from klaviyo_emulator.errors import invalid, invalid_parameter
 from klaviyo_emulator.jsonapi import Document, Linker, collection
 from klaviyo_emulator.query import CURSOR, Pairs, Query, with_cursor
+from klaviyo_emulator.state.acceptance import record_acceptance
+from klaviyo_emulator.state.events import Stored
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from klaviyo_emulator.config import EmulatorConfig
     from klaviyo_emulator.operations import Operation
     from klaviyo_emulator.payload import Object
@@ -36,6 +40,8 @@ class Context:
     linker: Linker
     types: Mapping[str, ResourceType[Any]] = field(default_factory=dict[str, "ResourceType[Any]"])
     """Every resource type by its name; one that is different since a revision also as `name@revision`."""
+    request: ApiRequest | None = None
+    """The request whose changes are noted as accepted; None to note none."""
 
     async def read(self, work: Work[Result]) -> Result:
         """Wait for work that only reads."""
@@ -43,7 +49,21 @@ class Context:
 
     async def write(self, work: Work[Result]) -> Result:
         """Wait until the changes of `work` are durable."""
-        return await asyncio.wrap_future(self.database.write(work))
+        request = self.request
+        if request is None:
+            return await asyncio.wrap_future(self.database.write(work))
+
+        def noted(connection: sqlite3.Connection) -> Result:
+            result = work(connection)
+            summary = accepted(result, request.arguments)
+            record_acceptance(connection, self.mint, request.operation.id, summary)
+            return result
+
+        return await asyncio.wrap_future(self.database.write(noted))
+
+    def noting(self, request: ApiRequest) -> Context:
+        """The context of a request whose changes are to be noted as accepted."""
+        return replace(self, request=request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +124,36 @@ class Reply:
 
     status: int
     document: Document | None = None
+
+
+def accepted(result: object, arguments: Sequence[str]) -> Document:
+    """What the acceptance log says of a change.
+
+    Of events each one's profile id, metric, unique id, and whether it was stored or dropped; of anything else the id
+    of what was changed, from what `work` answered or, if that does not say, from the path.
+    """
+    first: object = result
+    if isinstance(result, list | tuple) and result:
+        parts = cast("Sequence[object]", result)
+        if isinstance(parts[0], Stored):
+            return {"events": [_accepted_event(cast("Stored", stored)) for stored in parts]}
+        first = parts[0]
+    if isinstance(first, Reply):
+        first = cast("Document", (first.document or {}).get("data") or {})
+    found: object = cast("Document", first).get("id") if isinstance(first, dict) else getattr(first, "id", None)
+    if isinstance(found, str):
+        return {"id": found}
+    return {"id": arguments[0]} if arguments else {}
+
+
+def _accepted_event(stored: Stored) -> list[str]:
+    unique_id = stored.event.unique_id
+    return [
+        stored.profile.id,
+        stored.event.metric,
+        str(stored.time) if unique_id is None else unique_id,
+        "dropped" if stored.seq is None else "stored",
+    ]
 
 
 def page_reply(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import format_instant, whole_seconds
 from klaviyo_emulator.cursors import decode_event, encode_event
@@ -11,32 +12,48 @@ from klaviyo_emulator.ids import event_id, event_sequence, event_uuid
 from klaviyo_emulator.jsonapi import Document, identifier, relationship, resource, select, single
 from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
 from klaviyo_emulator.routes.event_input import Receipt, event_pointer, profile_pointer, read_bulk, read_event
-from klaviyo_emulator.routes.metrics import metric_resource
+from klaviyo_emulator.routes.metrics import METRIC
 from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
-from klaviyo_emulator.routes.profiles import conflicting_identifiers
-from klaviyo_emulator.state.events import Event, RepeatedUniqueIdError, find_event, list_events, store_events
-from klaviyo_emulator.state.metrics import Metric, find_metrics
+from klaviyo_emulator.routes.profiles import PROFILE, conflicting_identifiers
+from klaviyo_emulator.routes.resources import View, written
+from klaviyo_emulator.state.events import (
+    Event,
+    NewEvent,
+    NewEvents,
+    RepeatedUniqueIdError,
+    Stored,
+    find_event,
+    list_events,
+    store_events,
+)
+from klaviyo_emulator.state.metrics import find_metrics
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
     Profile,
     UnknownProfileError,
     find_profiles,
 )
+from klaviyo_emulator.state.tasks import schedule
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from klaviyo_emulator.config import BulkDuplicates
     from klaviyo_emulator.state.paging import Page
 
-Related = tuple[list[Metric], list[Profile]]
+ARRIVAL = "events-arrive"
+"""The kind of the task that stores events which were accepted to be visible later."""
+
+Related = tuple[list[Document], list[Profile]]
 
 
 async def create_event(context: Context, request: ApiRequest) -> Reply:
     """Accept one event."""
-    entry = read_event(request.document, _receipt(context, request))
+    receipt = _receipt(context, request)
+    entry = read_event(request.document, receipt)
     try:
-        await context.write(lambda connection: store_events(connection, context.mint, (entry,)))
+        await context.write(lambda connection: _accept(View(connection, context, request), receipt, [entry]))
     except (DuplicateProfileError, UnknownProfileError) as error:
         raise _refused_profile(error, "/data/attributes/profile/data") from None
     return Reply(202)
@@ -44,10 +61,13 @@ async def create_event(context: Context, request: ApiRequest) -> Reply:
 
 async def bulk_create_events(context: Context, request: ApiRequest) -> Reply:
     """Accept many events, or none of them."""
-    entries = read_bulk(request.document, _receipt(context, request))
+    receipt = _receipt(context, request)
+    entries = read_bulk(request.document, receipt)
     policy = context.config.bulk_duplicates
     try:
-        await context.write(lambda connection: store_events(connection, context.mint, entries, policy))
+        await context.write(
+            lambda connection: _accept(View(connection, context, request), receipt, entries, policy)
+        )
     except (DuplicateProfileError, UnknownProfileError) as error:
         raise _refused_profile(error, profile_pointer(error.entry)) from None
     except RepeatedUniqueIdError as error:
@@ -65,7 +85,7 @@ async def get_events(context: Context, request: ApiRequest) -> Reply:
 
     def work(connection: sqlite3.Connection) -> tuple[Page[Event], Related]:
         page = list_events(connection, query.filters, descending=query.sort.descending, start=start, size=query.size)
-        return page, _related(connection, request, page.rows)
+        return page, _related(View(connection, context, request), page.rows)
 
     page, related = await context.read(work)
     return page_reply(
@@ -83,7 +103,7 @@ async def get_event(context: Context, request: ApiRequest) -> Reply:
 
     def work(connection: sqlite3.Connection) -> tuple[Event, Related]:
         event = _find(context, request, connection)
-        return event, _related(connection, request, (event,))
+        return event, _related(View(connection, context, request), (event,))
 
     event, related = await context.read(work)
     data = _event(context, request, event)
@@ -94,23 +114,21 @@ async def get_event(context: Context, request: ApiRequest) -> Reply:
 async def get_metric_for_event(context: Context, request: ApiRequest) -> Reply:
     """The metric of an event."""
 
-    def work(connection: sqlite3.Connection) -> list[Metric]:
-        return find_metrics(connection, [_find(context, request, connection).metric_id])
+    def work(connection: sqlite3.Connection) -> Reply:
+        metric = METRIC.get(connection, _find(context, request, connection).metric_id)
+        return written(View(connection, context, request), METRIC, metric, 200)
 
-    (metric,) = await context.read(work)
-    data = metric_resource(context.linker, metric, request.query)
-    return Reply(200, single(data, request.self_link(context.linker)))
+    return await context.read(work)
 
 
 async def get_profile_for_event(context: Context, request: ApiRequest) -> Reply:
     """The profile of an event."""
 
-    def work(connection: sqlite3.Connection) -> list[Profile]:
-        return find_profiles(connection, [_find(context, request, connection).profile_id])
+    def work(connection: sqlite3.Connection) -> Reply:
+        profile = PROFILE.get(connection, _find(context, request, connection).profile_id)
+        return written(View(connection, context, request), PROFILE, profile, 200)
 
-    (profile,) = await context.read(work)
-    data = profile_resource(context.linker, profile, request.query, ONE_CONVERSATION)
-    return Reply(200, single(data, request.self_link(context.linker)))
+    return await context.read(work)
 
 
 async def get_metric_id_for_event(context: Context, request: ApiRequest) -> Reply:
@@ -129,6 +147,35 @@ def _receipt(context: Context, request: ApiRequest) -> Receipt:
     return Receipt(whole_seconds(context.config.clock()), request.size)
 
 
+def _accept(
+    view: View, receipt: Receipt, entries: Sequence[NewEvents], duplicates: BulkDuplicates | None = None
+) -> list[Stored]:
+    """Store events, now or when they are to be visible. What cannot be stored now is refused in either case."""
+    connection, context, request = view.connection, view.context, view.request
+    if not context.config.visibility_ms:
+        return store_events(connection, context.mint, entries, duplicates)
+    connection.execute("SAVEPOINT trial")
+    stored = store_events(connection, context.mint, entries, duplicates)
+    connection.execute("ROLLBACK TO trial")
+    connection.execute("RELEASE trial")
+    arrival = {"operation": request.operation.id, "document": request.document, **asdict(receipt)}
+    schedule(connection, context.mint, ARRIVAL, arrival, after_ms=context.config.visibility_ms)
+    return stored
+
+
+def read_arrival(payload: Mapping[str, Any]) -> list[NewEvents]:
+    """The events of a request that was accepted earlier, with the time of its receipt where they have none."""
+    receipt = Receipt(payload["now"], payload["size"])
+    document: object = payload["document"]
+    is_bulk = payload["operation"] == "bulk_create_events"
+    entries = read_bulk(document, receipt) if is_bulk else [read_event(document, receipt)]
+
+    def timed(event: NewEvent) -> NewEvent:
+        return event if event.time is not None else event._replace(time=receipt.now)
+
+    return [replace(entry, events=[timed(event) for event in entry.events]) for entry in entries]
+
+
 def _find(context: Context, request: ApiRequest, connection: sqlite3.Connection) -> Event:
     (given,) = request.arguments
     seq = event_sequence(given, context.mint.event_key)
@@ -140,22 +187,31 @@ def _find(context: Context, request: ApiRequest, connection: sqlite3.Connection)
     return event
 
 
-def _related(connection: sqlite3.Connection, request: ApiRequest, events: Sequence[Event]) -> Related:
-    include = request.query.include or frozenset()
+def _related(view: View, events: Sequence[Event]) -> Related:
+    include = view.query.include or frozenset()
     metric_ids = dict.fromkeys(event.metric_id for event in events) if "metric" in include else {}
     profile_ids = dict.fromkeys(event.profile_id for event in events) if "profile" in include else {}
-    return find_metrics(connection, list(metric_ids)), find_profiles(connection, list(profile_ids))
+    metrics = find_metrics(view.connection, list(metric_ids))
+    return [METRIC.document(view, metric) for metric in metrics], find_profiles(view.connection, list(profile_ids))
 
 
 def _included(context: Context, request: ApiRequest, related: Related) -> list[Document]:
     metrics, profiles = related
     return [
-        *(metric_resource(context.linker, metric, request.query) for metric in metrics),
+        *metrics,
         *(profile_resource(context.linker, profile, request.query, ONE_CONVERSATION) for profile in profiles),
     ]
 
 
 def _event(context: Context, request: ApiRequest, event: Event) -> Document:
+    asked = "attributions" in (request.query.include or ())
+    return event_resource(context, event, request.query.fields.get("event"), attributions=asked)
+
+
+def event_resource(
+    context: Context, event: Event, fields: Iterable[str] | None = None, *, attributions: bool = False
+) -> Document:
+    """The resource object of an event."""
     key = context.mint.event_key
     public_id = event_id(event.seq, key)
     properties: Document = dict(event.properties)
@@ -175,9 +231,8 @@ def _event(context: Context, request: ApiRequest, event: Event) -> Document:
         "profile": relationship(owner, "profile", identifier("profile", event.profile_id)),
         "metric": relationship(owner, "metric", identifier("metric", event.metric_id)),
     }
-    if "attributions" in (request.query.include or ()):
+    if attributions:
         relationships["attributions"] = relationship(owner, "attributions", [])
-    fields = request.query.fields.get("event")
     return resource(context.linker, "event", public_id, select(attributes, fields), relationships)
 
 

@@ -19,6 +19,7 @@ from klaviyo_emulator.payload import (
     properties,
     text,
 )
+from klaviyo_emulator.state.aliases import IDENTIFIERS
 from klaviyo_emulator.state.profiles import STRONG, ProfileChange
 
 MAXIMUM_EMAIL = 100
@@ -28,6 +29,9 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _META = ("patch_properties", "patch_identifiers")
 _PATCHES = ("append", "unappend", "unset")
+_IDENTIFIER_PATCHES = ("append", "unappend")
+MAXIMUM_SECONDARY = 100
+"""Secondary identifiers of a kind in one request: a limit of the emulator, for Klaviyo states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def read_profile(found: Object, dialect: Dialect, pointer: str) -> ProfileChange
     """What a profile resource says. Raises a 400 refusal that names the member."""
     attributes = member(found, "attributes", pointer)
     at = f"{pointer}/attributes"
-    meta = _meta(found, attributes, pointer) if dialect.has_meta else {}
+    meta, patch_identifiers = _meta(found, attributes, pointer) if dialect.has_meta else ({}, {})
     known = {*dialect.identifiers, *_NAMES, "location", "properties", *(("meta",) if dialect.has_meta else ())}
     only(attributes, known, "profile", at)
     details: Object = {name: text(attributes, name, at) for name in _NAMES if name in attributes}
@@ -66,6 +70,8 @@ def read_profile(found: Object, dialect: Dialect, pointer: str) -> ProfileChange
         append=_values(meta, "append"),
         unappend=_values(meta, "unappend"),
         unset=_unset(meta),
+        append_identifiers=_secondary(patch_identifiers, "append"),
+        unappend_identifiers=_secondary(patch_identifiers, "unappend"),
     )
 
 
@@ -83,7 +89,7 @@ def _identifiers(attributes: Object, dialect: Dialect, at: str) -> dict[str, str
             continue
         value = text(attributes, name, at)
         try:
-            _check_identifier(name, value, at)
+            check_identifier(name, value, at)
         except Refusal:
             if name == "phone_number" and dialect.forgives_phone and identifiers.get("email"):
                 continue
@@ -92,7 +98,8 @@ def _identifiers(attributes: Object, dialect: Dialect, at: str) -> dict[str, str
     return identifiers
 
 
-def _check_identifier(name: str, value: str | None, at: str) -> None:
+def check_identifier(name: str, value: str | None, at: str) -> None:
+    """Refuse an e-mail address or phone number without the form of one, and any identifier that is blank."""
     if value is None:
         return
     if name == "email" and (len(value) > MAXIMUM_EMAIL or not _EMAIL.fullmatch(value)):
@@ -120,20 +127,49 @@ def _location(found: object, at: str) -> Object | None:
     return location
 
 
-def _meta(found: Object, attributes: Object, pointer: str) -> Object:
-    """The `patch_properties` of `meta`, which stands beside the attributes since 2026-10-15, and among them before."""
+def _meta(found: Object, attributes: Object, pointer: str) -> tuple[Object, Object]:
+    """The two patches of `meta`, which stands beside the attributes since 2026-10-15, and among them before.
+
+    Each has its own place in the body as `pointer`; one that is not there is empty.
+    """
     for holder, at in ((found, f"{pointer}/meta"), (attributes, f"{pointer}/attributes/meta")):
         if holder.get("meta") is None:
             continue
         meta = as_object(holder["meta"], at)
         only(meta, _META, "profile", at)
-        if meta.get("patch_identifiers"):
-            raise invalid("The emulator does not implement patch_identifiers yet.", f"{at}/patch_identifiers")
-        if meta.get("patch_properties") is not None:
-            patch = as_object(meta["patch_properties"], f"{at}/patch_properties")
-            only(patch, _PATCHES, "profile", f"{at}/patch_properties")
-            return {"pointer": f"{at}/patch_properties", **patch}
-    return {}
+        return (
+            _patch(meta, "patch_properties", _PATCHES, at),
+            _patch(meta, "patch_identifiers", _IDENTIFIER_PATCHES, at),
+        )
+    return {}, {}
+
+
+def _patch(meta: Object, name: str, known: tuple[str, ...], at: str) -> Object:
+    if meta.get(name) is None:
+        return {}
+    patch = as_object(meta[name], f"{at}/{name}")
+    only(patch, known, "profile", f"{at}/{name}")
+    return {"pointer": f"{at}/{name}", **patch}
+
+
+def _secondary(patch: Object, name: str) -> dict[str, list[str]]:
+    """The identifiers to add or to remove, by kind: each a string or a list of them."""
+    if patch.get(name) is None:
+        return {}
+    at = f"{patch['pointer']}/{name}"
+    given = as_object(patch[name], at)
+    only(given, IDENTIFIERS, "profile", at)
+    found: dict[str, list[str]] = {}
+    for kind, value in given.items():
+        values = as_list([value] if isinstance(value, str) else value, f"{at}/{kind}")
+        if len(values) > MAXIMUM_SECONDARY:
+            raise invalid(f"There are more than {MAXIMUM_SECONDARY} identifiers.", f"{at}/{kind}")
+        for item in values:
+            if not isinstance(item, str):
+                raise invalid("An identifier must be a string.", f"{at}/{kind}")
+            check_identifier(kind, item, at)
+        found[kind] = values
+    return found
 
 
 def _values(meta: Object, name: str) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Writing profiles: attributes, additional fields, relationships."""
+"""Writing profiles: attributes, what is written only on request, relationships."""
 
 from __future__ import annotations
 
@@ -7,34 +7,29 @@ from typing import TYPE_CHECKING, Any
 from klaviyo_emulator.clock import format_instant
 from klaviyo_emulator.jsonapi import Document, Linker, relationship, resource, select
 from klaviyo_emulator.operations import LOCATION_FIELDS, PREDICTIVE_FIELDS
+from klaviyo_emulator.state import consents
+from klaviyo_emulator.state.consents import Consent, Suppression, consents_of, suppressions_of
+from klaviyo_emulator.state.predictions import find_prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import sqlite3
+    from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.query import Query
     from klaviyo_emulator.state.profiles import Profile
 
-_NEVER = "NEVER_SUBSCRIBED"
-MAIN_RELATIONSHIPS = ("lists", "segments", "push-tokens", "conversations")
 ONE_CONVERSATION = ("lists", "segments", "push-tokens", "conversation")
 """A profile that was written, or that came along with an event, has a singular conversation."""
+_NEVER = Consent(consents.NEVER_SUBSCRIBED, 0, 0, None, None, None, double_optin=False)
 
 
 def profile_resource(
-    linker: Linker, profile: Profile, query: Query, relations: tuple[str, ...] = MAIN_RELATIONSHIPS
+    linker: Linker, profile: Profile, query: Query, relations: tuple[str, ...] = ONE_CONVERSATION
 ) -> Document:
-    """The resource object of a profile. Additional fields come on top of a sparse fieldset that names none of them."""
-    additional = query.additional.get("profile", frozenset())
-    fields = query.fields.get("profile")
-    attributes = select(profile_attributes(profile), fields)
-    for name, write in (("subscriptions", _subscriptions), ("predictive_analytics", _predictive)):
-        if name in additional:
-            value = {name: write(profile)}
-            attributes |= (select(value, fields) if fields is not None else value) or value
+    """The resource object of a profile without additional fields."""
+    attributes = select(profile_attributes(profile), query.fields.get("profile"))
     owner = linker.resource("profile", profile.id)
-    related: Document = {
-        name: relationship(owner, name, [] if name in (query.include or ()) else None) for name in relations
-    }
+    related: Document = {name: relationship(owner, name) for name in relations}
     return resource(linker, "profile", profile.id, attributes, related)
 
 
@@ -60,52 +55,99 @@ def profile_attributes(profile: Profile) -> Document:
     }
 
 
-def _predictive(_profile: Profile) -> Document:
-    """All null, as until an account qualifies."""
-    return dict.fromkeys(PREDICTIVE_FIELDS)
+def profile_predictions(connection: sqlite3.Connection, profile: Profile) -> Document:
+    """`predictive_analytics`: all null, as until an account qualifies, but for what the state says."""
+    return {**dict.fromkeys(PREDICTIVE_FIELDS), **find_prediction(connection, profile.seq)}
 
 
-def _subscriptions(profile: Profile) -> Document:
-    """The state of somebody who was never asked."""
-    tracking: Document = {
-        "consent": _NEVER,
-        "consent_timestamp": None,
-        "last_updated": None,
-        "created_timestamp": None,
-        "metadata": None,
-        "can_receive": False,
-        "valid_until": None,
+def profile_subscriptions(connection: sqlite3.Connection, profile: Profile) -> Document:
+    """`subscriptions`: consent on every channel, and the suppressions."""
+    given = consents_of(connection, profile.seq)
+    suppressed = suppressions_of(connection, profile.seq)
+    email = {"marketing": _email(given.get(consents.EMAIL), suppressed)}
+    email |= {
+        channel.partition(".")[2]: _permission(given.get(channel))
+        for channel in (consents.OPEN_TRACKING, consents.CLICK_TRACKING)
     }
-    text: Document = {
-        "consent": _NEVER,
-        "consent_timestamp": None,
-        "method": None,
-        "method_detail": None,
-        "last_updated": None,
-    }
+    push = given.get(consents.PUSH, _NEVER)
     return {
-        "email": {
-            "marketing": {
-                "can_receive_email_marketing": profile.email is not None,
-                "consent": _NEVER,
-                "consent_timestamp": None,
-                "last_updated": None,
-                "method": None,
-                "method_detail": None,
-                "custom_method_detail": None,
-                "double_optin": None,
-                "suppression": [],
-                "list_suppressions": [],
-            },
-            "open_tracking": tracking,
-            "click_tracking": dict(tracking),
-        },
+        "email": email,
         "sms": {
-            "marketing": {"can_receive_sms_marketing": False, **text},
-            "transactional": {"can_receive_sms_transactional": False, **text},
+            "marketing": _text(given.get(consents.SMS), "can_receive_sms_marketing"),
+            "transactional": _text(given.get(consents.SMS_TRANSACTIONAL), "can_receive_sms_transactional"),
         },
         "mobile_push": {
-            "marketing": {"can_receive_push_marketing": False, "consent": _NEVER, "consent_timestamp": None}
+            "marketing": {
+                "can_receive_push_marketing": push.status == consents.SUBSCRIBED,
+                "consent": push.status,
+                "consent_timestamp": None if push is _NEVER else format_instant(push.consented),
+            }
         },
-        "whatsapp": None,
+        "whatsapp": _whatsapp(given, profile),
     }
+
+
+def _email(consent: Consent | None, suppressed: Sequence[Suppression]) -> Document:
+    """Who was never asked can be sent e-mail; who is unsubscribed or suppressed cannot."""
+    everywhere = [item for item in suppressed if not item.list_id]
+    unsubscribed = consent is not None and consent.status == consents.UNSUBSCRIBED
+    changes = [item.at for item in everywhere] + ([] if consent is None else [consent.updated])
+    return {
+        "can_receive_email_marketing": not everywhere and not unsubscribed,
+        **_consented(consent),
+        "last_updated": format_instant(max(changes)) if changes else None,
+        **_method(consent),
+        "custom_method_detail": None if consent is None else consent.custom_method_detail,
+        "double_optin": None if consent is None else consent.double_optin,
+        "suppression": [{"reason": item.reason, "timestamp": format_instant(item.at)} for item in everywhere],
+        "list_suppressions": [
+            {"list_id": item.list_id, "reason": item.reason, "timestamp": format_instant(item.at)}
+            for item in suppressed
+            if item.list_id
+        ],
+    }
+
+
+def _text(consent: Consent | None, can_receive: str) -> Document:
+    """A channel of text messages."""
+    return {
+        can_receive: consent is not None and consent.status == consents.SUBSCRIBED,
+        **_consented(consent),
+        **_method(consent),
+        "last_updated": None if consent is None else format_instant(consent.updated),
+    }
+
+
+def _permission(consent: Consent | None) -> Document:
+    """A channel that is a permission: tracking, WhatsApp."""
+    moment = None if consent is None else format_instant(consent.consented)
+    return {
+        **_consented(consent),
+        "last_updated": None if consent is None else format_instant(consent.updated),
+        "created_timestamp": moment,
+        "metadata": None,
+        "can_receive": consent is not None and consent.status == consents.SUBSCRIBED,
+        "valid_until": None,
+    }
+
+
+def _whatsapp(given: Mapping[str, Consent], profile: Profile) -> Document | None:
+    """Null for somebody who never said anything of WhatsApp."""
+    if not any(channel in given for channel in consents.WHATSAPP):
+        return None
+    return {
+        channel.partition(".")[2]: {**_permission(given.get(channel)), "phone_number": profile.phone_number}
+        for channel in consents.WHATSAPP
+    }
+
+
+def _consented(consent: Consent | None) -> Document:
+    return {
+        "consent": (consent or _NEVER).status,
+        "consent_timestamp": None if consent is None else format_instant(consent.consented),
+    }
+
+
+def _method(consent: Consent | None) -> Document:
+    known = consent or _NEVER
+    return {"method": known.method, "method_detail": known.method_detail}

@@ -1,59 +1,123 @@
-"""Profiles: listed, read, created, changed, imported."""
+"""Profiles: listed, read, created, changed, imported, merged, and what they are related to."""
 
 from __future__ import annotations
 
-from klaviyo_emulator.cursors import decode_keyed, encode_keyed
-from klaviyo_emulator.errors import Refusal, duplicate_profile, invalid, not_found, too_large
-from klaviyo_emulator.jsonapi import single
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from klaviyo_emulator.errors import Refusal, duplicate_profile, invalid, too_large
+from klaviyo_emulator.jsonapi import Document, single
 from klaviyo_emulator.payload import Object, document_resource
-from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
+from klaviyo_emulator.payload import related_ids as targets
+from klaviyo_emulator.routes.context import Reply
 from klaviyo_emulator.routes.profile_input import CREATED, IMPORTED, UPDATED, read_profile, require_identifier
-from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
+from klaviyo_emulator.routes.profile_output import profile_attributes, profile_predictions, profile_subscriptions
+from klaviyo_emulator.routes.resources import (
+    Relation,
+    ResourceType,
+    View,
+    linked_back,
+    many,
+    one,
+    related,
+    related_ids,
+    write_one,
+    written,
+)
+from klaviyo_emulator.state.members import groups_of
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
     Profile,
+    ProfileChange,
+    ProfileError,
     UnknownProfileError,
     create_profile,
     find_profile,
     list_profiles,
-    sort_value,
     update_profile,
     upsert_profile,
 )
+from klaviyo_emulator.state.records import Subquery
+from klaviyo_emulator.state.tasks import schedule
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from klaviyo_emulator.cursors import Position
+    from klaviyo_emulator.routes.context import ApiRequest, Context, Routes, Types
+    from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.paging import Page
 
 MAXIMUM_BYTES = 100 * 1024
+MERGE_TASK = "merge-profiles"
+"""`{"source": id, "destination": id}`"""
 _ALREADY = "A profile already exists with one of these identifiers."
+_NOTHING = Subquery("SELECT NULL WHERE 0")
+_LIVE_MERGE = 202
 
 
-async def get_profiles(context: Context, request: ApiRequest) -> Reply:
-    """A page of profiles."""
-    query = request.query
-    sort = query.sort
-    start = request.position(lambda text: decode_keyed(text, sort.field))
-    page = await context.read(
-        lambda connection: list_profiles(
-            connection, query.filters, sort=sort.field, descending=sort.descending, start=start, size=query.size
-        )
-    )
-    return page_reply(
-        context,
-        request,
-        page,
-        write=lambda profile: profile_resource(context.linker, profile, query),
-        cursor=lambda profile, forward: encode_keyed(
-            sort.field, sort_value(profile, sort.field), profile.id, forward=forward
-        ),
+def _page(view: View, start: Position | None, within: Subquery | None) -> Page[Profile]:
+    query = view.query
+    return list_profiles(
+        view.connection,
+        query.filters,
+        sort=query.sort.field,
+        descending=query.sort.descending,
+        start=start,
+        size=query.size,
+        within=within,
     )
 
 
-async def get_profile(context: Context, request: ApiRequest) -> Reply:
-    """One profile."""
-    (profile_id,) = request.arguments
-    profile = await context.read(lambda connection: find_profile(connection, profile_id))
-    if profile is None:
-        raise _unknown(profile_id)
-    data = profile_resource(context.linker, profile, request.query)
-    return Reply(200, single(data, request.self_link(context.linker), request.included()))
+def _sort_key(profile: Profile, sort: str) -> str | int:
+    return profile.id if sort == "id" else profile.sort_key
+
+
+def _attributes(_view: View, profile: Profile) -> Document:
+    return profile_attributes(profile)
+
+
+def _subscriptions(view: View, profile: Profile) -> Document:
+    return profile_subscriptions(view.connection, profile)
+
+
+def _predictions(view: View, profile: Profile) -> Document:
+    return profile_predictions(view.connection, profile)
+
+
+def _groups(name: str, target: str) -> Relation:
+    return Relation(name=name, target=target, select=lambda owner: groups_of(target, owner))
+
+
+def _conversations(name: str, *, plural: bool, shown: bool) -> Relation:
+    return Relation(name=name, target="conversation", select=lambda _owner: _NOTHING, many=plural, shown=shown)
+
+
+def _relations(*, one_conversation: bool) -> tuple[Relation, ...]:
+    return (
+        _groups("lists", "list"),
+        _groups("segments", "segment"),
+        linked_back("push-tokens", "push-token", "profile"),
+        _conversations("conversations", plural=True, shown=not one_conversation),
+        _conversations("conversation", plural=False, shown=one_conversation),
+    )
+
+
+PROFILE: ResourceType[Profile] = ResourceType(
+    name="profile",
+    title="Profile",
+    find=find_profile,
+    page=_page,
+    identify=lambda profile: profile.id,
+    sort_key=_sort_key,
+    attributes=_attributes,
+    additional={"subscriptions": _subscriptions, "predictive_analytics": _predictions},
+    relations=_relations(one_conversation=True),
+)
+"""A profile as it is written everywhere but where profiles are read by themselves."""
+READ_PROFILE: ResourceType[Profile] = replace(PROFILE, relations=_relations(one_conversation=False))
+"""The same with all its conversations."""
+TYPES: Types = {"profile": PROFILE}
 
 
 async def post_profile(context: Context, request: ApiRequest) -> Reply:
@@ -63,11 +127,14 @@ async def post_profile(context: Context, request: ApiRequest) -> Reply:
         raise invalid("A new profile gets its id from Klaviyo.", "/data/id")
     change = read_profile(found, CREATED, "/data")
     require_identifier(change, CREATED, "/data")
+
+    def work(connection: sqlite3.Connection) -> Profile:
+        return create_profile(connection, context.mint, change)
+
     try:
-        profile = await context.write(lambda connection: create_profile(connection, context.mint, change))
+        return await write_one(context, request, PROFILE, work, 201)
     except DuplicateProfileError as error:
         raise duplicate_profile(_ALREADY, error.profile_id, "/data/attributes") from None
-    return _written(context, request, profile, 201)
 
 
 async def patch_profile(context: Context, request: ApiRequest) -> Reply:
@@ -77,26 +144,69 @@ async def patch_profile(context: Context, request: ApiRequest) -> Reply:
     if found.get("id") != profile_id:
         raise invalid(f"'id' must be '{profile_id}', as in the path.", "/data/id")
     change = read_profile(found, UPDATED, "/data")
+
+    def work(connection: sqlite3.Connection) -> Profile:
+        return update_profile(connection, context.mint, profile_id, change)
+
     try:
-        profile = await context.write(lambda connection: update_profile(connection, context.mint, profile_id, change))
+        return await write_one(context, request, PROFILE, work)
     except UnknownProfileError:
-        raise _unknown(profile_id) from None
+        raise PROFILE.missing(profile_id) from None
     except DuplicateProfileError as error:
         raise duplicate_profile(_ALREADY, error.profile_id, "/data/attributes") from None
-    return _written(context, request, profile, 200)
 
 
 async def import_profile(context: Context, request: ApiRequest) -> Reply:
     """Create (201) or change (200) the profile that the identifiers mean."""
     change = read_profile(_resource(request), IMPORTED, "/data")
     require_identifier(change, IMPORTED, "/data")
+
+    def work(connection: sqlite3.Connection) -> Reply:
+        profile, is_new = upsert(connection, context.mint, change, "/data/attributes")
+        return written(View(connection, context, request), PROFILE, profile, 201 if is_new else 200)
+
+    return await context.write(work)
+
+
+async def merge_profile(context: Context, request: ApiRequest) -> Reply:
+    """Have one profile become part of another, in a while."""
+    data = request.resource()
+    sources = targets(data, "profiles")
+    if len(sources) != 1:
+        raise invalid("Exactly one source profile is needed.", "/data/relationships/profiles/data")
+    source_id, destination_id = sources[0], str(data["id"])
+
+    def work(connection: sqlite3.Connection) -> Reply:
+        source = PROFILE.get(connection, source_id)
+        destination = PROFILE.get(connection, destination_id)
+        if source.seq == destination.seq:
+            raise invalid("A profile cannot be merged into itself.", "/data/relationships/profiles/data/0/id")
+        payload = {"source": source.id, "destination": destination.id}
+        schedule(connection, context.mint, MERGE_TASK, payload, after_ms=context.config.job_ms / 2)
+        answer: Document = {
+            "type": "profile",
+            "id": destination.id,
+            "links": {"self": context.linker.resource("profile", destination.id)},
+        }
+        status = _LIVE_MERGE if context.config.behaviour == "live" else 201
+        return Reply(status, single(answer, request.self_link(context.linker)))
+
+    return await context.write(work)
+
+
+def upsert(connection: sqlite3.Connection, mint: Mint, change: ProfileChange, pointer: str) -> tuple[Profile, bool]:
+    """Find the profile that is meant and change it, or make it; True when it is new. Raises a 404 or 409 refusal."""
     try:
-        profile, is_new = await context.write(lambda connection: upsert_profile(connection, context.mint, change))
-    except UnknownProfileError as error:
-        raise _unknown(error.profile_id) from None
-    except DuplicateProfileError as error:
-        raise conflicting_identifiers(error, "/data/attributes") from None
-    return _written(context, request, profile, 201 if is_new else 200)
+        return upsert_profile(connection, mint, change)
+    except ProfileError as error:
+        raise refused_profile(error, pointer) from None
+
+
+def refused_profile(error: ProfileError, pointer: str) -> Refusal:
+    """404 for an id that does not exist, 409 for identifiers that belong to different profiles."""
+    if isinstance(error, DuplicateProfileError):
+        return conflicting_identifiers(error, pointer)
+    return PROFILE.missing(error.profile_id if isinstance(error, UnknownProfileError) else "")
 
 
 def conflicting_identifiers(error: DuplicateProfileError, pointer: str) -> Refusal:
@@ -111,19 +221,21 @@ def _resource(request: ApiRequest) -> Object:
     return document_resource(request.document, "profile")
 
 
-def _written(context: Context, request: ApiRequest, profile: Profile, status: int) -> Reply:
-    data = profile_resource(context.linker, profile, request.query, ONE_CONVERSATION)
-    return Reply(status, single(data, request.self_link(context.linker)))
-
-
-def _unknown(profile_id: str) -> Refusal:
-    return not_found(f"Profile with id {profile_id} not found.")
-
-
 ROUTES: Routes = {
-    "get_profiles": get_profiles,
-    "get_profile": get_profile,
+    "get_profiles": many(READ_PROFILE),
+    "get_profile": one(READ_PROFILE),
     "create_profile": post_profile,
     "update_profile": patch_profile,
     "create_or_update_profile": import_profile,
+    "merge_profiles": merge_profile,
+    "get_lists_for_profile": related(PROFILE, "lists"),
+    "get_list_ids_for_profile": related_ids(PROFILE, "lists"),
+    "get_segments_for_profile": related(PROFILE, "segments"),
+    "get_segment_ids_for_profile": related_ids(PROFILE, "segments"),
+    "get_push_tokens_for_profile": related(PROFILE, "push-tokens"),
+    "get_push_token_ids_for_profile": related_ids(PROFILE, "push-tokens"),
+    "get_conversations_for_profile": related(PROFILE, "conversations"),
+    "get_conversation_ids_for_profile": related_ids(PROFILE, "conversations"),
+    "get_conversation_for_profile": related(PROFILE, "conversation"),
+    "get_conversation_id_for_profile": related_ids(PROFILE, "conversation"),
 }

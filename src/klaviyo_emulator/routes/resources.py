@@ -70,6 +70,12 @@ class Relation:
     many: bool = True
     always: bool = False
     """Whether `data` is there without `include`."""
+    present: bool = False
+    """Whether `data` is there without `include` as soon as there is something at the other end."""
+    navigable: bool = True
+    """Whether the relationship has links."""
+    listed: bool = True
+    """Whether there is a route for its ids, and so a link `self`."""
     shown: bool = True
     """Whether the resource lists the relationship; some have routes only."""
 
@@ -94,6 +100,8 @@ class ResourceType(Generic[Row]):
     )
     """Attributes that are answered only when `additional-fields` names them."""
     relations: Sequence[Relation] = ()
+    absence: str = "{title} with id {id} not found."
+    """The words of a 404."""
 
     def relation(self, name: str) -> Relation:
         """The relation with this name. Raises KeyError."""
@@ -101,7 +109,7 @@ class ResourceType(Generic[Row]):
 
     def missing(self, resource_id: str) -> Refusal:
         """404."""
-        return not_found(f"{self.title} with id {resource_id} not found.")
+        return not_found(self.absence.format(title=self.title, id=resource_id))
 
     def get(self, connection: sqlite3.Connection, resource_id: str) -> Row:
         """The resource. Raises a 404 refusal."""
@@ -119,9 +127,9 @@ class ResourceType(Generic[Row]):
             attributes |= (select(value, fields) if fields is not None else value) or value
         row_id = self.identify(row)
         owner = view.linker.resource(self.name, row_id)
-        relationships = {
-            relation.name: _relationship(view, relation, owner, row_id) for relation in self.relations if relation.shown
-        }
+        relations = [relation for relation in self.relations if relation.shown]
+        described = {relation.name: _relationship(view, relation, owner, row_id) for relation in relations}
+        relationships = {name: document for name, document in described.items() if document}
         return resource(view.linker, self.name, row_id, attributes, relationships)
 
 
@@ -317,9 +325,14 @@ async def write_silently(context: Context, work: Callable[[sqlite3.Connection], 
 
 
 def _relationship(view: View, relation: Relation, owner_link: str, owner: str) -> Document:
-    """A relationship object: with `data` where it was asked for or is always there, with links in any case."""
-    described = relationship(owner_link, relation.name)
-    if not relation.always and relation.name not in (view.query.include or ()):
+    """A relationship object: with `data` where it was asked for or the relation says so. Else empty."""
+    described = relationship(owner_link, relation.name) if relation.navigable else {}
+    if described and not relation.listed:
+        del described["links"]["self"]
+    wanted = relation.always or relation.name in (view.query.include or ())
+    if not wanted and not relation.present:
         return described
     found = [identifier(relation.target, found) for found in links.ids(view.connection, relation.select(owner))]
+    if not wanted and not found:
+        return described
     return {"data": found if relation.many else next(iter(found), None), **described}

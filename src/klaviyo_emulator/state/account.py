@@ -12,10 +12,24 @@ if TYPE_CHECKING:
     from klaviyo_emulator.state.minting import Mint
 
 DEFAULT_TAG_GROUP = "Tags"
+MAPPED_METRICS = (
+    "added_to_cart",
+    "cancelled_sales",
+    "ordered_product",
+    "refunded_sales",
+    "revenue",
+    "started_checkout",
+    "viewed_product",
+)
+"""The slots that metrics can be mapped to."""
 
 
 def furnish(connection: sqlite3.Connection, mint: Mint) -> None:
-    """Give a new account its default tag group; an account that has one stays as it is."""
+    """Give a new account its default tag group and its slots for mapped metrics; what is there stays as it is."""
     if not any(group.body["default"] for group in all_records(connection, "tag-group")):
         body = {"name": DEFAULT_TAG_GROUP, "exclusive": False, "default": True}
         create_record(connection, mint, "tag-group", mint.uuid(), body)
+    known = {slot.id for slot in all_records(connection, "mapped-metric")}
+    for slot in MAPPED_METRICS:
+        if slot not in known:
+            create_record(connection, mint, "mapped-metric", slot, {"changes": 0})

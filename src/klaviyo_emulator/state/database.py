@@ -15,11 +15,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from klaviyo_emulator.state import segmentation
 from klaviyo_emulator.state.schema import StateError, prepare
 
 MEMORY = ":memory:"
 _MAXIMUM_BATCH = 256
 _BUSY_SECONDS = 5.0
+_CHECKPOINT_PAGES = 8192
+"""How long the log grows until it is written back: a page of an index that changes often is written back once."""
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
@@ -140,9 +143,11 @@ def _connect(path: str) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA temp_store = MEMORY")
         prepare(connection)
+        segmentation.register(connection)
     except BaseException:
         connection.close()
         raise

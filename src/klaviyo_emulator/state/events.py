@@ -16,6 +16,7 @@ from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
 from klaviyo_emulator.state.paging import Listing, Page, fetch_page
 from klaviyo_emulator.state.profiles import ProfileChange, ProfileError, record_event_time, upsert_profile
+from klaviyo_emulator.state.reactions import on_events
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,6 +36,7 @@ _SELECT = (
 _OF_PROFILE = "event.profile = (SELECT seq FROM profile WHERE id = ?)"
 _OF_METRIC = "event.metric = (SELECT seq FROM metric WHERE id = ?)"
 _OF_METRICS = "event.metric IN (SELECT seq FROM metric WHERE id IN (SELECT value FROM json_each(?)))"
+_AMONG = "metric.id IN (SELECT value FROM json_each(?))"
 _COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
 _INSERT = "INSERT OR IGNORE INTO event (seq, profile, metric, time, unique_id, value, currency, properties) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
@@ -52,8 +54,7 @@ class RepeatedUniqueIdError(Exception):
         self.unique_id = unique_id
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to be stored; `time` is None for the time of receipt, `properties` is JSON text."""
 
     metric: str
@@ -136,6 +137,7 @@ def store_events(
                 mark_value(connection, metric)
     stored = rows.finish()
     _record_times(connection, mint, stored)
+    on_events(connection, mint, stored)
     return stored
 
 
@@ -158,6 +160,13 @@ def list_events(
     for condition in conditions:
         _restrict(listing, condition)
     return fetch_page(connection, listing, _event, start=start, size=size, descending=descending)
+
+
+def events_since(connection: sqlite3.Connection, first: int, metric_ids: Sequence[str], limit: int) -> list[Event]:
+    """The events of some metrics from the row `first` on, in the order they were stored."""
+    # The `+` keeps the order of rows, which is short from here on, from being given up for an index of the metric.
+    sql = f"{_SELECT} WHERE event.seq >= ? AND +{_AMONG} ORDER BY event.seq LIMIT ?"
+    return [_event(row) for row in connection.execute(sql, (first, json.dumps(list(metric_ids)), limit))]
 
 
 class _Rows:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.records import Subquery
 
 _SELECT = (
     "SELECT metric.id, metric.name, metric.created, metric.updated, "
@@ -22,6 +23,8 @@ _SELECT = (
 )
 _FILTERS = {"integration.name": "integration.name = ?", "integration.category": "integration.category = ?"}
 _API = "api"
+_KNOWN = {_API: ("API", "API"), "klaviyo": ("Klaviyo", "Internal")}
+"""Name and category of the integrations that every account has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class MetricHandle:
     has_value: bool
 
 
+def service_key(service: str | None) -> str:
+    """The key of a metric's integration: `api` where an event names no service."""
+    return (service or _API).strip().casefold() or _API
+
+
 def find_metric(connection: sqlite3.Connection, metric_id: str) -> Metric | None:
     """The metric with this id."""
     row = connection.execute(f"{_SELECT} WHERE metric.id = ?", (metric_id,)).fetchone()
@@ -68,10 +76,16 @@ def find_metrics(connection: sqlite3.Connection, metric_ids: Sequence[str]) -> l
 
 
 def list_metrics(
-    connection: sqlite3.Connection, conditions: Sequence[Condition], start: Position | None, size: int
+    connection: sqlite3.Connection,
+    conditions: Sequence[Condition],
+    start: Position | None,
+    size: int,
+    within: Subquery | None = None,
 ) -> Page[Metric]:
-    """A page of metrics by id."""
+    """A page of metrics by id; `within` keeps those whose id a subquery selects."""
     listing = Listing(select=_SELECT, key="metric.id", tie="metric.id")
+    if within is not None:
+        listing.restrict(f"metric.id IN ({within.sql})", *within.parameters)
     for condition in conditions:
         listing.restrict(_FILTERS[condition.field], str(condition.value))
     return fetch_page(connection, listing, _metric, start=start, size=size, descending=False)
@@ -79,7 +93,7 @@ def list_metrics(
 
 def ensure_metric(connection: sqlite3.Connection, mint: Mint, name: str, service: str | None) -> MetricHandle:
     """The metric of an event, made when it is new. A service other than the API makes an integration of its name."""
-    key = (service or _API).strip().casefold() or _API
+    key = service_key(service)
     sql = "SELECT seq, id, has_value FROM metric WHERE name = ? AND service = ?"
     row = connection.execute(sql, (name, key)).fetchone()
     if row is not None:
@@ -105,10 +119,10 @@ def _ensure_integration(connection: sqlite3.Connection, mint: Mint, key: str, se
     if connection.execute("SELECT 1 FROM integration WHERE service = ?", (key,)).fetchone():
         return
     integration_id = _free_id(connection, mint, "SELECT 1 FROM integration WHERE id = ?")
-    name = "API" if key == _API else service.strip()
+    name, category = _KNOWN.get(key) or (service.strip(), "API")
     connection.execute(
-        "INSERT INTO integration (service, id, key, name, category) VALUES (?, ?, ?, ?, 'API')",
-        (key, integration_id, key, name),
+        "INSERT INTO integration (service, id, key, name, category) VALUES (?, ?, ?, ?, ?)",
+        (key, integration_id, key, name, category),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class Agenda:
             self.earliest_us = due_us
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Mint:
     """Makes ids and tells the time. Used on the writer thread only, so that a seed gives one sequence."""
 
@@ -37,6 +37,22 @@ class Mint:
     event_key: int
     account_id: str
     agenda: Agenda = field(default_factory=Agenda)
+    """When the next task is due."""
+    posts: Agenda = field(default_factory=Agenda)
+    """When the next request of the emulator's own is due."""
+
+    def follow(self, other: Mint) -> None:
+        """Go on as another mint does, whose state has taken the place of this one's."""
+        self.chance = other.chance
+        self.event_key = other.event_key
+        self.account_id = other.account_id
+        self.agenda.earliest_us = other.agenda.earliest_us
+        self.posts.earliest_us = other.posts.earliest_us
+
+    def at(self, moment_us: int) -> Mint:
+        """This mint with its clock stopped, for what is done later than it happened. Microseconds since 1970."""
+        moment = EPOCH + timedelta(microseconds=moment_us)
+        return replace(self, clock=lambda: moment)
 
     def now(self) -> int:
         """The present in whole seconds."""
@@ -80,8 +96,10 @@ def open_mint(connection: sqlite3.Connection, seed: int, clock: Clock) -> Mint:
     settings["opened"] = str(int(settings.get("opened", "0")) + 1)
     connection.executemany("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", settings.items())
     agenda = Agenda(connection.execute("SELECT min(due_us) FROM task").fetchone()[0])
+    posts = Agenda(connection.execute("SELECT min(due_us) FROM post").fetchone()[0])
     return Mint(
         agenda=agenda,
+        posts=posts,
         chance=random.Random(f"{seed}:{settings['opened']}"),  # noqa: S311 - as above
         clock=clock,
         event_key=int(settings["event_key"]),

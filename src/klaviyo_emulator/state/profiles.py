@@ -1,7 +1,8 @@
 """Profiles: who is meant, what changes, and how they are found again.
 
-A profile is matched by id, email, phone number and external id. Where none of these is stored yet, an anonymous id or
-an exchange id (`_kx`) leads to the profile it was seen with. E-mail addresses are matched without regard to case.
+A profile is matched by id, email, phone number and external id, and by its further names (see `aliases`). Where none
+of these is stored yet, an anonymous id or an exchange id (`_kx`) leads to the profile it was seen with. The case of an
+e-mail address does not matter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
+from klaviyo_emulator.state.aliases import ID, IDENTIFIERS, add_alias, find_alias, remove_alias
 from klaviyo_emulator.state.paging import Listing, Page, fetch_page
 
 if TYPE_CHECKING:
@@ -21,17 +23,34 @@ if TYPE_CHECKING:
     from klaviyo_emulator.cursors import Position
     from klaviyo_emulator.filters import Condition
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.records import Subquery
 
 STRONG = ("email", "phone_number", "external_id")
 WEAK = {"anonymous_id": "anonymous_id", "_kx": "kx"}
 """Identifiers that only help to find a profile, with their columns."""
 
-_SELECT = "SELECT seq, id, email, phone_number, external_id, created, updated, last_event, details FROM profile"
+COLUMNS = "seq, id, email, phone_number, external_id, created, updated, last_event, details"
+"""What `read_profile_row` reads, in its order."""
+_SELECT = f"SELECT {COLUMNS} FROM profile"  # noqa: S608 - as all texts of SQL here, made of constants
 _AMONG = "IN (SELECT value FROM json_each(?))"
-_SORT_KEYS = {"id": "id", "created": "created", "updated": "updated", "email": "coalesce(email, '')"}
-_NO_KEY = "id"
-"""The sort key where all profiles are equal, as in the times of suppressions, of which there are none yet."""
-_COMPARE = {"greater-than": ">", "less-than": "<"}
+_SUPPRESSION = "subscriptions.email.marketing.suppression."
+_LIST_SUPPRESSION = "subscriptions.email.marketing.list_suppressions."
+_SCOPES = {_SUPPRESSION: "list_id = ''", _LIST_SUPPRESSION: "list_id != ''"}
+_LATEST = "coalesce((SELECT max(at) FROM suppression WHERE profile = profile.seq AND {}), 0)"
+_SORT_KEYS = {
+    "id": "id",
+    "created": "created",
+    "updated": "updated",
+    "email": "coalesce(email, '')",
+    **{f"{prefix}timestamp": _LATEST.format(scope) for prefix, scope in _SCOPES.items()},
+}
+_COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
+_ALL = 1 << 31
+_OWNERS_OF_TOKENS = (
+    "SELECT target FROM link WHERE type = 'push-token' AND owner IN "
+    "(SELECT id FROM record WHERE type = 'push-token' AND json_extract(body, '$.name') "
+    "IN (SELECT value FROM json_each(?)))"
+)
 
 Details = dict[str, Any]
 
@@ -70,6 +89,9 @@ class ProfileChange:
     append: Mapping[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     unappend: Mapping[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     unset: Sequence[str] = ()
+    append_identifiers: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Secondary e-mail addresses and phone numbers to be added."""
+    unappend_identifiers: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def changes_details(self) -> bool:
@@ -90,12 +112,30 @@ class Profile:
     updated: int
     last_event: int | None
     details: Details
+    sort_key: str | int = field(default=0, compare=False)
+    """Set on the rows of a page."""
 
 
 def find_profile(connection: sqlite3.Connection, profile_id: str) -> Profile | None:
-    """The profile with this id."""
+    """The profile with this id, or the one into which the profile with this id was merged."""
     row = connection.execute(f"{_SELECT} WHERE id = ?", (profile_id,)).fetchone()
-    return None if row is None else _profile(row)
+    if row is not None:
+        return read_profile_row(row)
+    seq = find_alias(connection, ID, profile_id)
+    return None if seq is None else profile_in_row(connection, seq)
+
+
+def profile_in_row(connection: sqlite3.Connection, seq: int) -> Profile | None:
+    """The profile in this row."""
+    row = connection.execute(f"{_SELECT} WHERE seq = ?", (seq,)).fetchone()
+    return None if row is None else read_profile_row(row)
+
+
+def find_identified(connection: sqlite3.Connection, identifiers: Mapping[str, str | None]) -> list[Profile]:
+    """The profiles that have one of the identifiers (`email`, `phone_number`, `external_id`), each once."""
+    given = ((name, identifiers.get(name)) for name in STRONG)
+    found = (_find_by(connection, name, value) for name, value in given if value is not None)
+    return list({profile.seq: profile for profile, _ in filter(None, found)}.values())
 
 
 def find_profiles(connection: sqlite3.Connection, profile_ids: Sequence[str]) -> list[Profile]:
@@ -112,27 +152,16 @@ def list_profiles(
     descending: bool,
     start: Position | None,
     size: int,
+    within: Subquery | None = None,
 ) -> Page[Profile]:
-    """A page of profiles."""
-    listing = Listing(select=_SELECT, key=_SORT_KEYS.get(sort, _NO_KEY), tie="id")
-    for condition in conditions:
-        _restrict(listing, condition)
-    return fetch_page(connection, listing, _profile, start=start, size=size, descending=descending)
-
-
-def sort_value(profile: Profile, sort: str) -> str | int:
-    """The value of a profile's sort key, for a cursor."""
-    match sort:
-        case "id":
-            return profile.id
-        case "created":
-            return profile.created
-        case "updated":
-            return profile.updated
-        case "email":
-            return profile.email or ""
-        case _:
-            return 0
+    """A page of profiles; `within` keeps those whose id a subquery selects. Size 0 asks for all."""
+    key = _SORT_KEYS[sort or "id"]
+    select = f"SELECT {COLUMNS}, {key} FROM profile"  # noqa: S608 - constants
+    listing = Listing(select=select, key=key, tie="id")
+    if within is not None:
+        listing.restrict(f"id IN ({within.sql})", *within.parameters)
+    restrict_profiles(listing, conditions)
+    return fetch_page(connection, listing, _sorted, start=start, size=size or _ALL, descending=descending)
 
 
 def create_profile(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -> Profile:
@@ -155,12 +184,13 @@ def update_profile(connection: sqlite3.Connection, mint: Mint, profile_id: str, 
 def upsert_profile(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -> tuple[Profile, bool]:
     """Find the profile that is meant and change it, or make it; True when it is new.
 
+    A profile that was found by a secondary identifier keeps its first one.
     Raises UnknownProfileError for an id that does not exist, and DuplicateProfileError for identifiers of two profiles.
     """
-    profile = _match(connection, change)
+    profile, secondary = _match(connection, change)
     if profile is None:
         return _insert(connection, mint, change), True
-    return _apply(connection, mint, profile, change), False
+    return _apply(connection, mint, profile, change, secondary), False
 
 
 def record_event_time(connection: sqlite3.Connection, mint: Mint, profile: Profile, latest: int) -> None:
@@ -171,8 +201,10 @@ def record_event_time(connection: sqlite3.Connection, mint: Mint, profile: Profi
         )
 
 
-def _match(connection: sqlite3.Connection, change: ProfileChange) -> Profile | None:
+def _match(connection: sqlite3.Connection, change: ProfileChange) -> tuple[Profile | None, tuple[str, ...]]:
+    """The profile that is meant, and which of the identifiers given are secondary ones of it."""
     found: Profile | None = None
+    secondary: tuple[str, ...] = ()
     if change.id is not None:
         found = find_profile(connection, change.id)
         if found is None:
@@ -181,14 +213,28 @@ def _match(connection: sqlite3.Connection, change: ProfileChange) -> Profile | N
         value = change.identifiers.get(name)
         if value is None or (found is not None and getattr(found, name) == value):
             continue
-        row = connection.execute(f"{_SELECT} WHERE {name} = ?", (value,)).fetchone()
-        if row is None:
+        hit = _find_by(connection, name, value)
+        if hit is None:
             continue
-        other = _profile(row)
+        other, is_first = hit
         if found is not None and other.seq != found.seq:
             raise DuplicateProfileError(other.id, name)
         found = other
-    return found if found is not None else _match_weakly(connection, change)
+        if not is_first:
+            secondary += (name,)
+    return (found if found is not None else _match_weakly(connection, change)), secondary
+
+
+def _find_by(connection: sqlite3.Connection, name: str, value: str) -> tuple[Profile, bool] | None:
+    """The profile that an identifier belongs to, and whether it is its first one of the kind."""
+    row = connection.execute(f"{_SELECT} WHERE {name} = ?", (value,)).fetchone()
+    if row is not None:
+        return read_profile_row(row), True
+    if name not in IDENTIFIERS:
+        return None
+    seq = find_alias(connection, name, value)
+    profile = None if seq is None else profile_in_row(connection, seq)
+    return None if profile is None else (profile, False)
 
 
 def _match_weakly(connection: sqlite3.Connection, change: ProfileChange) -> Profile | None:
@@ -199,18 +245,16 @@ def _match_weakly(connection: sqlite3.Connection, change: ProfileChange) -> Prof
         if value is None:
             continue
         for row in connection.execute(f"{_SELECT} WHERE {column} = ? ORDER BY seq", (value,)):
-            profile = _profile(row)
+            profile = read_profile_row(row)
             if all(getattr(profile, strong) is None for strong in given):
                 return profile
     return None
 
 
 def _refuse_taken(connection: sqlite3.Connection, name: str, value: str | None, own: int | None) -> None:
-    if value is None:
-        return
-    row = connection.execute(f"{_SELECT} WHERE {name} = ?", (value,)).fetchone()
-    if row is not None and row[0] != own:
-        raise DuplicateProfileError(str(row[1]), name)
+    hit = None if value is None else _find_by(connection, name, value)
+    if hit is not None and hit[0].seq != own:
+        raise DuplicateProfileError(hit[0].id, name)
 
 
 def _insert(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -> Profile:
@@ -234,13 +278,19 @@ def _insert(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         values,
     )
-    return Profile(int(cursor.lastrowid or 0), profile_id, values[1], values[2], values[3], now, now, None, details)
+    profile = Profile(int(cursor.lastrowid or 0), profile_id, values[1], values[2], values[3], now, now, None, details)
+    if not change.append_identifiers:
+        return profile
+    return _change_aliases(connection, profile, change)
 
 
-def _apply(connection: sqlite3.Connection, mint: Mint, profile: Profile, change: ProfileChange) -> Profile:
+def _apply(
+    connection: sqlite3.Connection, mint: Mint, profile: Profile, change: ProfileChange, keep: Sequence[str] = ()
+) -> Profile:
+    """Change a profile, but not its first identifiers of the kinds in `keep`."""
     columns: dict[str, Any] = {}
     for name in STRONG:
-        if name in change.identifiers and change.identifiers[name] != getattr(profile, name):
+        if name in change.identifiers and name not in keep and change.identifiers[name] != getattr(profile, name):
             columns[name] = change.identifiers[name]
     if change.changes_details:
         before = json.dumps(profile.details, separators=(",", ":"))
@@ -250,13 +300,37 @@ def _apply(connection: sqlite3.Connection, mint: Mint, profile: Profile, change:
     if columns:
         columns["updated"] = mint.now()
     columns |= {column: change.identifiers[name] for name, column in WEAK.items() if change.identifiers.get(name)}
-    if not columns:
-        return profile
+    if columns:
+        profile = _set(connection, profile, columns)
+        for name in IDENTIFIERS:
+            if columns.get(name) is not None:
+                remove_alias(connection, name, columns[name], profile.seq)
+    if change.append_identifiers or change.unappend_identifiers:
+        profile = _change_aliases(connection, profile, change)
+    return profile
+
+
+def _set(connection: sqlite3.Connection, profile: Profile, columns: Mapping[str, Any]) -> Profile:
     assignments = ", ".join(f"{name} = ?" for name in columns)
     sql = f"UPDATE profile SET {assignments} WHERE seq = ?"  # noqa: S608 - column names of this module
     connection.execute(sql, (*columns.values(), profile.seq))
     row = connection.execute(f"{_SELECT} WHERE seq = ?", (profile.seq,)).fetchone()
-    return _profile(row)
+    return read_profile_row(row)
+
+
+def _change_aliases(connection: sqlite3.Connection, profile: Profile, change: ProfileChange) -> Profile:
+    """Add and remove secondary identifiers. The first one that a profile without any gets is its first."""
+    for name, values in change.append_identifiers.items():
+        for value in values:
+            _refuse_taken(connection, name, value, profile.seq)
+            if getattr(profile, name) is None:
+                profile = _set(connection, profile, {name: value})
+            elif getattr(profile, name).casefold() != value.casefold():
+                add_alias(connection, name, value, profile.seq)
+    for name, values in change.unappend_identifiers.items():
+        for value in values:
+            remove_alias(connection, name, value, profile.seq)
+    return profile
 
 
 def change_details(stored: Mapping[str, Any], change: ProfileChange) -> Details:
@@ -288,20 +362,53 @@ def _as_list(value: object) -> list[Any]:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
-def _restrict(listing: Listing, condition: Condition) -> None:
-    match condition.field:
-        case "id" | "email" | "phone_number" | "external_id":
-            values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
-            # One parameter however long the list is; the column's own collation decides what is equal.
-            listing.restrict(f"{condition.field} {_AMONG}", json.dumps(values))
-        case "_kx":
-            listing.restrict("kx = ?", str(condition.value))
-        case "created" | "updated":
-            moment = cast("datetime", condition.value)
-            listing.restrict(f"{condition.field} {_COMPARE[condition.operator]} ?", seconds(moment))
-        case _:
-            listing.restrict("0")  # the suppressions of a profile: there are none yet
+def restrict_profiles(listing: Listing, conditions: Sequence[Condition]) -> None:
+    """Add the conditions of a filter to a listing of the table `profile`."""
+    for prefix, scope in _SCOPES.items():
+        _restrict_suppressed(listing, scope, [item for item in conditions if item.field.startswith(prefix)])
+    for condition in conditions:
+        match condition.field:
+            case "id" | "profile_id" | "email" | "phone_number" | "external_id":
+                column = condition.field.removeprefix("profile_")
+                # One parameter however long the list is; the column's own collation decides what is equal.
+                listing.restrict(f"{column} {_AMONG}", _chosen(condition))
+            case "_kx":
+                listing.restrict("kx = ?", str(condition.value))
+            case "created" | "updated":
+                moment = cast("datetime", condition.value)
+                listing.restrict(f"{condition.field} {_COMPARE[condition.operator]} ?", seconds(moment))
+            case "push_token":
+                listing.restrict(f"id IN ({_OWNERS_OF_TOKENS})", _chosen(condition))
+            case _:
+                pass  # suppressions, above, and what is no column of a profile
 
 
-def _profile(row: Sequence[Any]) -> Profile:
+def _restrict_suppressed(listing: Listing, scope: str, conditions: Sequence[Condition]) -> None:
+    """Keep who has one suppression that meets all the conditions."""
+    if not conditions:
+        return
+    where = [scope]
+    parameters: list[str | float] = []
+    for condition in conditions:
+        match condition.field.rpartition(".")[2]:
+            case "timestamp":
+                where.append(f"at {_COMPARE[condition.operator]} ?")
+                parameters.append(seconds(cast("datetime", condition.value)))
+            case column:
+                where.append(f"{column} = ?")
+                parameters.append(str(condition.value))
+    sql = f"seq IN (SELECT profile FROM suppression WHERE {' AND '.join(where)})"  # noqa: S608 - constants
+    listing.restrict(sql, *parameters)
+
+
+def _chosen(condition: Condition) -> str:
+    return json.dumps(condition.value if isinstance(condition.value, tuple) else (condition.value,))
+
+
+def read_profile_row(row: Sequence[Any]) -> Profile:
+    """The profile in a row whose first columns are `COLUMNS`."""
     return Profile(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]))
+
+
+def _sorted(row: Sequence[Any]) -> Profile:
+    return Profile(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], json.loads(row[8]), row[9])
