@@ -80,7 +80,7 @@ def _member(item: object, path: str) -> object:
     return item
 
 
-def _sorted_by(reverse: bool) -> Filter:  # noqa: FBT001 - a table entry says which
+def _sorted_by(*, reverse: bool) -> Filter:
     """Django's sorting of objects by a member; nothing if one has not got it, or they cannot be compared."""
 
     def call(value: object, name: object) -> object:

@@ -76,16 +76,11 @@ def read_arguments(
     return Arguments([parser.expression(word) for word in given[:split]], pairs, bound)
 
 
-def simple(
-    call: Callable[[State, Sequence[object], Mapping[str, object]], object],
-    least: int = 0,
-    most: int | None = None,
-    names: Collection[str] = (),
-) -> TagParser:
-    """A tag that writes one value, or binds it with `as`."""
+def simple(call: Callable[[State, Sequence[object]], object], least: int = 0, most: int | None = None) -> TagParser:
+    """A tag that takes so many values, and writes one or binds it with `as`."""
 
     def parse(parser: Parser, tag: Tag) -> Node:
-        arguments = read_arguments(parser, tag, least, least if most is None else most, names)
+        arguments = read_arguments(parser, tag, least, least if most is None else most)
         return _Simple(call, arguments, tag.line)
 
     return parse
@@ -93,15 +88,14 @@ def simple(
 
 @dataclass(frozen=True, slots=True)
 class _Simple:
-    call: Callable[[State, Sequence[object], Mapping[str, object]], object]
+    call: Callable[[State, Sequence[object]], object]
     arguments: Arguments
     line: int
 
     def render(self, state: State) -> None:
         state.line = self.line
         values = [expression.value(state) for expression in self.arguments.values]
-        pairs = {name: expression.value(state) for name, expression in self.arguments.named.items()}
-        made = self.call(state, values, pairs)
+        made = self.call(state, values)
         if self.arguments.target:
             state.bind(self.arguments.target, made)
         else:

@@ -21,13 +21,13 @@ _CATALOG_OPTIONS = ("catalog_id", "integration", "language", "region", "unpublis
 
 
 def _url(address: Callable[[Message], str]) -> TagParser:
-    return simple(lambda state, _, __: address(state.message))
+    return simple(lambda state, _: address(state.message))
 
 
 def _link(address: Callable[[Message], str], words: str) -> TagParser:
     """A link with words of its own, which one may give; in plain text the words and the address."""
 
-    def call(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+    def call(state: State, values: Sequence[object]) -> object:
         url = address(state.message)
         shown = values[0] if values else SafeText(words)
         if not state.html:
@@ -38,22 +38,22 @@ def _link(address: Callable[[Message], str], words: str) -> TagParser:
 
 
 def _date_part(part: Callable[[State], object]) -> TagParser:
-    return simple(lambda state, _, __: part(state))
+    return simple(lambda state, _: part(state))
 
 
-def _today(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _today(state: State, values: Sequence[object]) -> object:
     return write_by_directives(state.now, text(values[0]))
 
 
-def _currency_format(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _currency_format(state: State, values: Sequence[object]) -> object:
     return write_money(values[0], state.message.currency)
 
 
-def _render_variable(_state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _render_variable(_state: State, values: Sequence[object]) -> object:
     return values[0]
 
 
-def _coupon_code(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _coupon_code(state: State, values: Sequence[object]) -> object:
     if state.message.coupon_code is None:
         raise Failure("customer profile is required")
     name = text(values[0])
@@ -63,13 +63,13 @@ def _coupon_code(state: State, values: Sequence[object], _: Mapping[str, object]
     return code
 
 
-def _update_property_link(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _update_property_link(state: State, values: Sequence[object]) -> object:
     name, value, address = map(text, values)
     make = state.message.property_link
     return address if make is None else make(name, value, address)
 
 
-def _has_category(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _has_category(state: State, values: Sequence[object]) -> object:
     """Whether one of an item's categories has the words in its name."""
     del state
     item, wanted = values

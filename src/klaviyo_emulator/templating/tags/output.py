@@ -112,7 +112,7 @@ class _Sign:
         state.write(self.sign)
 
 
-def _now(state: State, values: Sequence[object], _: Mapping[str, object]) -> object:
+def _now(state: State, values: Sequence[object]) -> object:
     return write_date(state.now, text(values[0]))
 
 
