@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emulator_wire import SetClock
 
 from klaviyo_emulator.segments.definition import parse_definition
 from klaviyo_emulator.state import segmentation
 from klaviyo_emulator.state.database import MEMORY, _connect
-from klaviyo_emulator.state.events import NewEvent, NewEvents, store_events
+from klaviyo_emulator.state.events import store_events
 from klaviyo_emulator.state.minting import open_mint
+from klaviyo_emulator.state.new_events import NewEvent, NewEvents
 from klaviyo_emulator.state.profiles import ProfileChange, find_profile, upsert_profile
 
 if TYPE_CHECKING:

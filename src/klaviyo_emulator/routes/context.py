@@ -13,7 +13,7 @@ from klaviyo_emulator.errors import invalid, invalid_parameter
 from klaviyo_emulator.jsonapi import Document, Linker, collection
 from klaviyo_emulator.query import CURSOR, Pairs, Query, with_cursor
 from klaviyo_emulator.state.acceptance import record_acceptance
-from klaviyo_emulator.state.events import Stored
+from klaviyo_emulator.state.new_events import Stored
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from klaviyo_emulator.config import EmulatorConfig
     from klaviyo_emulator.operations import Operation
     from klaviyo_emulator.payload import Object
-    from klaviyo_emulator.routes.resources import ResourceType
     from klaviyo_emulator.state.database import Database, Work
     from klaviyo_emulator.state.minting import Mint
     from klaviyo_emulator.state.paging import Page
 
 Result = TypeVar("Result")
 Row = TypeVar("Row")
+
+
+@dataclass(slots=True)
+class Changes:
+    """How often the state was changed, and at which count and second segments were last brought up to date."""
+
+    count: int = 0
+    refreshed: dict[str, tuple[int, int]] = field(default_factory=dict[str, "tuple[int, int]"])
+    """By the segment's id; empty for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,9 @@ class Context:
     database: Database
     mint: Mint
     linker: Linker
-    types: Mapping[str, ResourceType[Any]] = field(default_factory=dict[str, "ResourceType[Any]"])
+    types: Types = field(default_factory=dict[str, Any])
     """Every resource type by its name; one that is different since a revision also as `name@revision`."""
+    changes: Changes = field(default_factory=Changes)
     request: ApiRequest | None = None
     """The request whose changes are noted as accepted; None to note none."""
 
@@ -49,6 +58,7 @@ class Context:
 
     async def write(self, work: Work[Result]) -> Result:
         """Wait until the changes of `work` are durable."""
+        self.changes.count += 1
         request = self.request
         if request is None:
             return await asyncio.wrap_future(self.database.write(work))
@@ -60,6 +70,10 @@ class Context:
             return result
 
         return await asyncio.wrap_future(self.database.write(noted))
+
+    async def write_quietly(self, work: Work[Result]) -> Result:
+        """The same for what nobody asked for and nobody will notice, such as bringing segments up to date."""
+        return await asyncio.wrap_future(self.database.write(work))
 
     def noting(self, request: ApiRequest) -> Context:
         """The context of a request whose changes are to be noted as accepted."""
@@ -185,5 +199,5 @@ def page_reply(
 Handler = Callable[[Context, ApiRequest], Awaitable[Reply]]
 Routes = Mapping[str, Handler]
 """Handlers by the id of their operation."""
-Types = Mapping[str, "ResourceType[Any]"]
-"""Descriptions of resource types by name."""
+Types = Mapping[str, Any]
+"""Descriptions of resource types (see `resources.ResourceType`, which builds on this module) by name."""

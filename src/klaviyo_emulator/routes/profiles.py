@@ -10,6 +10,7 @@ from klaviyo_emulator.jsonapi import Document, single
 from klaviyo_emulator.payload import Object, document_resource
 from klaviyo_emulator.payload import related_ids as targets
 from klaviyo_emulator.routes.context import Reply
+from klaviyo_emulator.routes.freshness import with_fresh_segments
 from klaviyo_emulator.routes.profile_input import CREATED, IMPORTED, UPDATED, read_profile, require_identifier
 from klaviyo_emulator.routes.profile_output import profile_attributes, profile_predictions, profile_subscriptions
 from klaviyo_emulator.routes.resources import (
@@ -223,15 +224,15 @@ def _resource(request: ApiRequest) -> Object:
 
 ROUTES: Routes = {
     "get_profiles": many(READ_PROFILE),
-    "get_profile": one(READ_PROFILE),
+    "get_profile": with_fresh_segments(one(READ_PROFILE), include="segments"),
     "create_profile": post_profile,
     "update_profile": patch_profile,
     "create_or_update_profile": import_profile,
     "merge_profiles": merge_profile,
     "get_lists_for_profile": related(PROFILE, "lists"),
     "get_list_ids_for_profile": related_ids(PROFILE, "lists"),
-    "get_segments_for_profile": related(PROFILE, "segments"),
-    "get_segment_ids_for_profile": related_ids(PROFILE, "segments"),
+    "get_segments_for_profile": with_fresh_segments(related(PROFILE, "segments")),
+    "get_segment_ids_for_profile": with_fresh_segments(related_ids(PROFILE, "segments")),
     "get_push_tokens_for_profile": related(PROFILE, "push-tokens"),
     "get_push_token_ids_for_profile": related_ids(PROFILE, "push-tokens"),
     "get_conversations_for_profile": related(PROFILE, "conversations"),

@@ -157,7 +157,7 @@ class _Compiler:
         if named.holder != "profile":
             return json_operand("profile.details", f"$.{named.holder}", named.name, self.parameters)
         if named.name in IDENTIFIERS:
-            return text_operand(f"profile.{named.name}")
+            return text_operand(f"profile.{named.name} COLLATE BINARY")
         if named.name in INSTANTS:
             return instant_operand(f"profile.{_INSTANT_COLUMNS.get(named.name, named.name)}")
         return json_operand("profile.details", "$", named.name, self.parameters)

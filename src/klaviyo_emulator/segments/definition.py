@@ -262,6 +262,11 @@ def parse_event_filters(value: object, pointer: str) -> tuple[EventFilter, ...]:
     return tuple(_event_filter(item, f"{pointer}/{index}") for index, item in enumerate(listed))
 
 
+def parse_flow_condition(value: object, pointer: str) -> Condition:
+    """Read one condition of a flow's filter. Raises a 400 refusal that names the member."""
+    return _condition(value, pointer, in_flow=True)
+
+
 def _condition(value: object, pointer: str, *, in_flow: bool) -> Condition:
     found = as_object(value, pointer)
     kind = text(found, "type", pointer)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.cursors import Position
-    from klaviyo_emulator.filters import Condition, Scalar
+    from klaviyo_emulator.filters import Condition, Scalar, Value
     from klaviyo_emulator.query import Sort
     from klaviyo_emulator.state.minting import Mint
 
@@ -186,10 +186,11 @@ def restrict(listing: Listing, expression: str, condition: Condition) -> None:
             listing.restrict(f"{expression} {_COMPARE[condition.operator]} ?", _comparable(_scalar(value)))
 
 
-def _scalar(value: object) -> Scalar:
+def _scalar(value: Value) -> Scalar:
+    """A condition's value where the operator takes one alone, as `filters.check` has seen to."""
     if isinstance(value, tuple):
         raise TypeError("a single value is needed")
-    return value  # type: ignore[return-value]  # what `filters.check` lets through
+    return value
 
 
 def _comparable(value: Scalar) -> str | int | float | None:

@@ -34,6 +34,10 @@ _ENTER = (
     "INSERT OR IGNORE INTO member (group_id, profile, joined) SELECT :segment, profile, :now FROM segment_matched "
     "RETURNING profile"
 )
+_NOTE = (
+    "INSERT INTO member_history (group_id, profile, at, joined) "
+    "SELECT :segment, value, :now, :joined FROM json_each(:profiles)"
+)
 _ONLY = " AND {column} IN (SELECT value FROM json_each(:only))"
 
 
@@ -115,7 +119,12 @@ def refresh(
     connection.execute(f"INSERT INTO segment_matched {chosen}", names)
     left = connection.execute(_LEAVE.format(only=restriction.format(column="profile")), names).fetchall()
     entered = connection.execute(_ENTER, names).fetchall()
-    return Change(sorted(int(row[0]) for row in entered), sorted(int(row[0]) for row in left))
+    change = Change(sorted(int(row[0]) for row in entered), sorted(int(row[0]) for row in left))
+    for profiles, joined in ((change.left, 0), (change.entered, 1)):
+        if profiles:
+            noted = {"segment": segment_id, "now": now, "joined": joined, "profiles": json.dumps(profiles)}
+            connection.execute(_NOTE, noted)
+    return change
 
 
 def _instant(text: object) -> int | None:
