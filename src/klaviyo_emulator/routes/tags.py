@@ -142,16 +142,15 @@ async def update_tag_group(context: Context, request: ApiRequest) -> Reply:
 async def delete_tag_group(context: Context, request: ApiRequest) -> Reply:
     """Delete a group and its tags. The default group stays."""
 
-    def work(connection: sqlite3.Connection) -> Record:
+    def work(connection: sqlite3.Connection) -> None:
         group = TAG_GROUP.get(connection, request.arguments[0])
         if group.body["default"]:
             raise invalid("The default tag group cannot be deleted.", "/data/id")
         for tag in links.ids(connection, links.owners("tag", "tag-group", group.id)):
             delete_record(connection, "tag", tag)
         delete_record(connection, "tag-group", group.id)
-        return group
 
-    return await write_one(context, request, TAG_GROUP, work)
+    return await write_silently(context, work)
 
 
 def _tagging(plural: str) -> Handler:
@@ -207,15 +206,12 @@ def _make_room(connection: sqlite3.Connection, tag: Record, plural: str, resourc
 
 async def _rename(context: Context, request: ApiRequest, kind: ResourceType[Record]) -> Reply:
     name = _name(request.resource())
-    answers = request.operation.id == "update_tag_group"
 
-    def work(connection: sqlite3.Connection) -> Record:
+    def work(connection: sqlite3.Connection) -> None:
         record = kind.get(connection, request.arguments[0])
         _refuse_known(connection, kind.name, name, record.id)
-        return change_record(connection, context.mint, record, {"name": name})
+        change_record(connection, context.mint, record, {"name": name})
 
-    if answers:
-        return await write_one(context, request, kind, work)
     return await write_silently(context, work)
 
 
