@@ -85,7 +85,8 @@ class Linker:
 
     def resource(self, kind: str, identifier: str) -> str:
         """The link of one resource, with its slash. Ids of catalogues keep their `$` and `:`."""
-        return f"{self.base}/api/{COLLECTIONS[kind]}/{quote(identifier, safe='$:')}/"
+        is_plain = identifier.isascii() and identifier.isalnum()  # as nearly all are, of which a page has thousands
+        return f"{self.base}/api/{COLLECTIONS[kind]}/{identifier if is_plain else quote(identifier, safe='$:')}/"
 
     def request(self, path: str, pairs: Pairs) -> str:
         """The link of a request, without one."""

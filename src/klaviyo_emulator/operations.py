@@ -110,7 +110,9 @@ PREDICTIVE_FIELDS = (
 """What a profile's `predictive_analytics` has, in the order it is written."""
 
 PARAMETER_RATES: Mapping[str, Rate] = {
+    "additional-fields[list]=profile_count": Rate(1, 15),
     "additional-fields[profile]=predictive_analytics": Rate(10, 150),
+    "additional-fields[segment]=profile_count": Rate(1, 15),
     "include=lists": Rate(1, 15),
     "include=segments": Rate(1, 15),
 }

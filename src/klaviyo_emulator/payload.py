@@ -57,14 +57,16 @@ def document_resource(document: object, kind: str) -> Object:
 
 def related_id(found: Object, name: str) -> str | None:
     """The id at the other end of a to-one relationship of a checked resource; None where it names nothing."""
-    relationship: Object = (found.get("relationships") or {}).get(name) or {}
+    relationships: Object = found.get("relationships") or {}
+    relationship: Object = relationships.get(name) or {}
     target: Object | None = relationship.get("data")
     return None if target is None else str(target["id"])
 
 
 def related_ids(found: Object, name: str) -> list[str]:
     """The ids at the other end of a to-many relationship of a checked resource, each once and in order."""
-    relationship: Object = (found.get("relationships") or {}).get(name) or {}
+    relationships: Object = found.get("relationships") or {}
+    relationship: Object = relationships.get(name) or {}
     targets: list[Object] = relationship.get("data") or []
     return list(dict.fromkeys(str(target["id"]) for target in targets))
 

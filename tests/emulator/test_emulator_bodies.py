@@ -6,6 +6,7 @@ import copy
 import inspect
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -195,15 +196,21 @@ EXAMPLES: dict[str, Any] = {
 }
 
 
-def example(part: Part, *, whole: bool) -> Any:
-    """A value that a part takes, with all of its members or the required ones."""
+def example(part: Part, *, whole: bool, variants: bool = True) -> Any:
+    """A value that a part takes, with all of its members or the required ones; without variants if told so."""
     match part.kind:
         case "object":
             return {
-                name: example(member, whole=whole) for name, member in part.members.items() if whole or member.required
+                name: example(member, whole=whole, variants=variants)
+                for name, member in part.members.items()
+                if whole or member.required
             }
         case "array":
-            return [example(part.item, whole=whole)] if part.item else []
+            if part.item is None or (part.item.kind == "variant" and not variants):
+                return []
+            return [example(part.item, whole=whole, variants=variants)]
+        case "variant" if not variants:
+            return {}
         case _:
             return part.values[0] if part.values else copy.deepcopy(EXAMPLES[part.kind])
 
@@ -306,7 +313,7 @@ def test_no_change_of_a_valid_body_breaks_the_check(case: tuple[str, str], chanc
         check(*case, document)
     except Refusal as caught:
         pointer = caught.problem.pointer
-        assert pointer is not None  # noqa: PT017 - both ends are fine
+        assert pointer is not None
         # What is wrong lies at or below what was changed, or is missing from where it was.
         assert pointer.startswith(at) or (value is None and pointer == at)
         assert leads_somewhere(document, pointer)
@@ -341,6 +348,9 @@ class Maker:
             made = self.make(options[self.branch % len(options)], above)
             self.of_unions.append(made)
             return made
+        return self._plain(schema, above)
+
+    def _plain(self, schema: dict[str, Any], above: tuple[str, ...]) -> Any:
         if "enum" in schema:
             values = [value for value in schema["enum"] if value is not None]
             return values[self.branch % len(values)] if values else None
@@ -353,7 +363,7 @@ class Maker:
                 item = self.make(schema.get("items", {}), above)
                 return [] if item is None else [item]
             case "string":
-                return EXAMPLES[{"date-time": "datetime", "date": "date"}.get(schema.get("format"), "string")]
+                return EXAMPLES[{"date-time": "datetime", "date": "date"}.get(schema.get("format", ""), "string")]
             case kind:
                 return EXAMPLES[kind or "any"]
 
@@ -422,6 +432,7 @@ def is_invalid(name: str, document: object) -> bool:
 # ---- Against the official SDK ----------------------------------------------------------------------------------------
 
 
+@cache
 def sdk_bodies() -> dict[str, Any]:
     """The model of the body of each operation of the SDK."""
     sdk = KlaviyoAPI("pk_test")
@@ -442,6 +453,21 @@ def sdk_bodies() -> dict[str, Any]:
     return found
 
 
+READ_ONLY = {"id", "data_id", "universal_id", "template_id"}
+"""What the SDK leaves out of the definitions of templates, though the specification has it."""
+
+
+def has_all_of(value: Any, wanted: Any) -> bool:
+    """Whether a value has all that another has: the SDK adds the members that have defaults."""
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and all(
+            has_all_of(value[name], item) if name in value else name in READ_ONLY for name, item in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(has_all_of, value, wanted))
+    return value == wanted
+
+
 def test_what_the_table_has_the_sdk_takes_and_sends() -> None:
     models = sdk_bodies()
     renamed = {"clone_campaign": "create_campaign_clone"}
@@ -449,12 +475,12 @@ def test_what_the_table_has_the_sdk_takes_and_sends() -> None:
     for name, model in models.items():
         operation = renamed.get(name, name)
         for whole in (True, False):
-            document = {"data": example(part_of(operation, LATER), whole=whole)}
+            document = {"data": example(part_of(operation, LATER), whole=whole, variants=False)}
             taken = model.from_dict(copy.deepcopy(document))
             sent = json.loads(json.dumps(taken.to_dict(), default=lambda value: value.isoformat()))
             check(operation, LATER, sent)
             if whole:
-                assert sent == document, name
+                assert has_all_of(sent, document), name
 
 
 def test_the_table_has_every_body_of_the_sdk() -> None:
