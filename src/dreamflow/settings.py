@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=lambda: user_data_path("dreamflow"), description="Database, keys; created when missing."
     )
+    data_dir: Path | None = Field(default=None, description="Data sets that benches measure with; only read.")
     klaviyo: KlaviyoSettings = KlaviyoSettings()
     identity: IdentitySettings = IdentitySettings()
     http: HttpSettings = HttpSettings()

@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from emulator_specification import Checker
 from emulator_wire import (
     NOON,
     REPEATABLE,
+    SPECIFICATION,
     Served,
     bulk_body,
     error_of,
@@ -22,8 +24,9 @@ from emulator_wire import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from klaviyo_emulator.intervals import bucket_starts, instant, year_later
 from openapi_client.exceptions import ApiException, BadRequestException, NotFoundException
+
+from klaviyo_emulator.intervals import bucket_starts, instant, year_later
 
 DAY = ["greater-or-equal(datetime,2026-11-20T00:00:00)", "less-than(datetime,2026-11-21T00:00:00)"]
 
@@ -630,3 +633,51 @@ class TestMappedMetrics:
 
 def _patches(klaviyo: Served, body: dict[str, Any], times: int) -> list[int]:
     return [klaviyo.wire.send("PATCH", "/api/mapped-metrics/revenue", body).status_code for _ in range(times)]
+
+
+@pytest.mark.skipif(not SPECIFICATION.exists(), reason="Klaviyo's OpenAPI file lies beside the checkout of its authors")
+def test_answers_are_what_klaviyo_s_file_says(free: Served) -> None:
+    checker, wire = Checker(), free.wire
+    store(free, properties={"theme": "sea"}, value=2)
+    metric = metric_id(free)
+    property_id = metric_properties_id(free, metric)
+    asked = query(metric, measurements=["count", "sum_value", "unique"], by=["List"])
+    made = custom_body("Net", definition(metric))
+    custom = checker.check("create_custom_metric", wire.post("/api/custom-metrics", made), made)["data"]["id"]
+    changed = custom_body("Gross", definition(metric), custom)
+    path = f"/api/custom-metrics/{custom}"
+    checker.check("update_custom_metric", wire.send("PATCH", path, changed), changed)
+    mapped = mapping("revenue", metric={"type": "metric", "id": metric})
+    checker.check("update_mapped_metric", wire.send("PATCH", "/api/mapped-metrics/revenue", mapped), mapped)
+    mapped = mapping("viewed_product", custom_metric={"type": "custom-metric", "id": custom})
+    checker.check("update_mapped_metric", wire.send("PATCH", "/api/mapped-metrics/viewed_product", mapped), mapped)
+    checker.check("query_metric_aggregates", wire.post("/api/metric-aggregates", asked), asked)
+    slot, other = "/api/mapped-metrics/revenue", "/api/mapped-metrics/viewed_product"
+    for operation, path, parameters in (
+        ("get_metrics", "/api/metrics", {}),
+        ("get_metric", f"/api/metrics/{metric}", {}),
+        (
+            "get_properties_for_metric",
+            f"/api/metrics/{metric}/metric-properties",
+            {"additional-fields[metric-property]": "sample_values"},
+        ),
+        ("get_property_ids_for_metric", f"/api/metrics/{metric}/relationships/metric-properties", {}),
+        ("get_metric_property", f"/api/metric-properties/{property_id}", {"include": "metric"}),
+        ("get_metric_for_metric_property", f"/api/metric-properties/{property_id}/metric", {}),
+        ("get_metric_id_for_metric_property", f"/api/metric-properties/{property_id}/relationships/metric", {}),
+        ("get_custom_metrics", "/api/custom-metrics", {"include": "metrics"}),
+        ("get_custom_metric", f"/api/custom-metrics/{custom}", {}),
+        ("get_metrics_for_custom_metric", f"/api/custom-metrics/{custom}/metrics", {}),
+        ("get_metric_ids_for_custom_metric", f"/api/custom-metrics/{custom}/relationships/metrics", {}),
+        ("get_mapped_metrics", "/api/mapped-metrics", {"include": "metric,custom-metric"}),
+        ("get_mapped_metric", slot, {}),
+        ("get_metric_for_mapped_metric", f"{slot}/metric", {}),
+        ("get_metric_id_for_mapped_metric", f"{slot}/relationships/metric", {}),
+        ("get_custom_metric_for_mapped_metric", f"{other}/custom-metric", {}),
+        ("get_custom_metric_id_for_mapped_metric", f"{other}/relationships/custom-metric", {}),
+    ):
+        assert checker.check(operation, wire.get(path, **parameters))["data"], operation
+
+
+def metric_properties_id(klaviyo: Served, metric: str) -> str:
+    return klaviyo.wire.get(f"/api/metrics/{metric}/relationships/metric-properties").json()["data"][0]["id"]

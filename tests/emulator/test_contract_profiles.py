@@ -23,6 +23,8 @@ from people_bodies import (
     suppression_job,
 )
 
+from klaviyo_emulator.state.predictions import set_prediction
+
 UNKNOWN = "01M1PAAR5HBCRHA3NN9NG5WRTA"
 
 
@@ -47,8 +49,8 @@ def test_profiles_are_listed_with_what_belongs_to_them(free: Served) -> None:
 def test_a_profile_has_no_conversations(free: Served) -> None:
     profiles = free.sdk().Profiles
     kim = new_profile(free)
-    assert free.wire.get(f"/api/profiles/{kim}/conversation").json()["data"] is None
-    assert free.wire.get(f"/api/profiles/{kim}/relationships/conversation").json()["data"] is None
+    assert profiles.get_conversation_for_profile(kim).data is None
+    assert profiles.get_conversation_id_for_profile(kim).data is None
     assert profiles.get_conversations_for_profile(kim).data == []
     assert profiles.get_conversation_ids_for_profile(kim).data == []
     assert profiles.get_segments_for_profile(kim).data == []
@@ -136,11 +138,19 @@ def test_secondary_identifiers_of_others_are_a_conflict_and_change_nothing(free:
 
 
 def test_predictions_are_what_the_state_says(free: Served) -> None:
-    kim = new_profile(free)
-    read = {"id_": kim, "additional": ["predictive_analytics"]}
     profiles = free.sdk().Profiles
-    first = profiles.get_profile(read["id_"], additional_fields_profile=read["additional"]).data.attributes
-    assert first.predictive_analytics.historic_clv is None
+    kim, lee = new_profile(free), new_profile(free, "lee@example.org")
+    prediction = {"churn_probability": 0.25, "ranked_channel_affinity": ["email", "sms"]}
+    free.emulator._database.write(lambda connection: set_prediction(connection, 1, prediction)).result()
+
+    def predicted(profile_id: str) -> Any:
+        read = profiles.get_profile(profile_id, additional_fields_profile=["predictive_analytics"])
+        return read.data.attributes.predictive_analytics
+
+    assert predicted(kim).churn_probability == 0.25
+    assert predicted(kim).ranked_channel_affinity == ["email", "sms"]
+    assert predicted(kim).total_clv is None
+    assert predicted(lee).churn_probability is None
 
 
 def test_suppressed_profiles_are_filtered_and_sorted(free: Served) -> None:
@@ -180,9 +190,16 @@ def test_suppressed_profiles_are_filtered_and_sorted(free: Served) -> None:
 
 def test_a_merged_profile_becomes_part_of_the_other(free: Served) -> None:
     sdk = free.sdk()
-    kim = new_profile(free, "kim@example.org", first_name="Kim", properties={"plan": "free"})
+    kim = new_profile(free, "kim@example.org", first_name="Kim", location={"city": "Graz"}, properties={"plan": "free"})
     old = new_profile(
-        free, "old@example.org", phone_number="+4915112345678", first_name="K", properties={"plan": "x", "seen": 3}
+        free,
+        "old@example.org",
+        phone_number="+4915112345678",
+        external_id="k-1",
+        first_name="K",
+        last_name="Old",
+        location={"city": "Wien", "country": "AT"},
+        properties={"plan": "x", "seen": 3},
     )
     list_id = new_list(free)
     sdk.Lists.add_profiles_to_list(list_id, identifiers("profile", old))
@@ -198,7 +215,9 @@ def test_a_merged_profile_becomes_part_of_the_other(free: Served) -> None:
     merged = sdk.Profiles.get_profile(old).data
     assert merged.id == kim
     assert merged.attributes.phone_number == "+4915112345678"
-    assert merged.attributes.first_name == "Kim"
+    assert merged.attributes.external_id == "k-1"
+    assert (merged.attributes.first_name, merged.attributes.last_name) == ("Kim", "Old")
+    assert (merged.attributes.location.city, merged.attributes.location.country) == ("Graz", "AT")
     assert merged.attributes.properties == {"plan": "free", "seen": 3}
     assert [one.id for one in sdk.Lists.get_profile_ids_for_list(list_id).data] == [kim]
     owners = {event.relationships.profile.data.id for event in sdk.Events.get_events().data}

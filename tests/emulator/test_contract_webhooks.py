@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from emulator_wire import NOON, Served, error_of, event_body, served
+from emulator_specification import Checker
+from emulator_wire import NOON, SPECIFICATION, Served, error_of, event_body, served
 from klaviyo_api import KlaviyoAPI
 from openapi_client.exceptions import ApiException, BadRequestException, NotFoundException
 from webhook_receiver import SECRET, listen, webhook_body
@@ -91,7 +92,7 @@ class TestWebhooks:
         ):
             with pytest.raises(NotFoundException) as caught:
                 call("01M1PAC5N9PMXJ7672AC8B75VN")
-            assert "Webhook with id 01M1PAC5N9PMXJ7672AC8B75VN not found." in caught.value.body
+            assert "Webhook with id 01M1PAC5N9PMXJ7672AC8B75VN not found." in str(caught.value.body)
 
     def test_there_are_ten_at_most(self, free: Served) -> None:
         for _ in range(10):
@@ -114,7 +115,7 @@ class TestWebhooks:
         host = url.split("/")[2]
         body = webhook_body(url, OPENED)
         made = free.wire.post("/api/webhooks", body).json()
-        assert made["data"]["attributes"]["endpoint_url"] == f"{url.split(':')[0]}://{host}/*****"
+        assert made["data"]["attributes"]["endpoint_url"] == f"{url.split(':', maxsplit=1)[0]}://{host}/*****"
 
     @pytest.mark.parametrize(
         ("attributes", "member"),
@@ -197,9 +198,9 @@ class TestAccess:
                 with pytest.raises(ApiException) as caught:
                     call()
                 assert caught.value.status == 403
-                (error,) = json.loads(caught.value.body)["errors"]
+                (error,) = json.loads(str(caught.value.body))["errors"]
                 assert error["detail"] == "You must have Advanced KDP enabled to use this endpoint."
-            with_token = KlaviyoAPI("", access_token="tok123", max_retries=1, test_host=live.url).Webhooks
+            with_token: Any = KlaviyoAPI("", access_token="tok123", max_retries=1, test_host=live.url).Webhooks
             assert with_token.create_webhook(webhook_body(URL, OPENED)).data.id
 
     @pytest.mark.parametrize(
@@ -208,3 +209,18 @@ class TestAccess:
     def test_others_may(self, settings: dict[str, Any]) -> None:
         with served(limits=False, **settings) as klaviyo:
             assert listen(klaviyo, URL, OPENED)
+
+
+@pytest.mark.skipif(not SPECIFICATION.exists(), reason="Klaviyo's OpenAPI file lies beside the checkout of its authors")
+def test_answers_are_what_klaviyo_s_file_says(free: Served) -> None:
+    checker, wire = Checker(), free.wire
+    made = webhook_body(URL, OPENED, CLICKED)
+    webhook = checker.check("create_webhook", wire.post("/api/webhooks", made), made)["data"]["id"]
+    path = f"/api/webhooks/{webhook}"
+    changed = webhook_body("", OPENED, identifier=webhook, enabled=False)
+    checker.check("update_webhook", wire.send("PATCH", path, changed), changed)
+    assert checker.check("get_webhooks", wire.get("/api/webhooks", include="webhook-topics"))["included"]
+    assert checker.check("get_webhook", wire.get(path, include="webhook-topics"))["included"]
+    assert checker.check("get_webhook_topics", wire.get("/api/webhook-topics"))["data"]
+    assert checker.check("get_webhook_topic", wire.get(f"/api/webhook-topics/{OPENED}"))["data"]
+    checker.check("delete_webhook", wire.client.delete(path))

@@ -294,7 +294,7 @@ def test_leaving_is_recorded_once(account: Account) -> None:
 PHONE = "+4915112345678"
 TOKEN = {"token": "T1", "platform": "ios", "vendor": "apns"}
 EVERYTHING = {
-    "email": {"marketing": {"consent": "SUBSCRIBED"}, "open_tracking": {"consent": "SUBSCRIBED"}},
+    "email": {purpose: {"consent": "SUBSCRIBED"} for purpose in ("marketing", "open_tracking", "click_tracking")},
     "sms": {"marketing": {"consent": "SUBSCRIBED"}, "transactional": {"consent": "SUBSCRIBED"}},
     "whatsapp": {"marketing": {"consent": "SUBSCRIBED"}, "transactional": {"consent": "SUBSCRIBED"}},
     "push": {"marketing": {"consent": "SUBSCRIBED"}, "tokens": [TOKEN]},
@@ -317,6 +317,7 @@ def test_every_channel_is_given_and_withdrawn_through_the_sdk(free: Served) -> N
     assert given.sms.marketing.can_receive_sms_marketing
     assert given.sms.transactional.can_receive_sms_transactional
     assert given.email.open_tracking.can_receive
+    assert given.email.click_tracking.can_receive
     assert given.mobile_push.marketing.can_receive_push_marketing
     assert given.whatsapp.marketing.can_receive
     assert given.whatsapp.transactional.phone_number == PHONE
@@ -330,6 +331,7 @@ def test_every_channel_is_given_and_withdrawn_through_the_sdk(free: Served) -> N
     channels = [
         taken.email.marketing,
         taken.email.open_tracking,
+        taken.email.click_tracking,
         taken.sms.marketing,
         taken.sms.transactional,
         taken.mobile_push.marketing,

@@ -6,7 +6,8 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -32,9 +33,6 @@ from klaviyo_emulator.state.inspection import find_profile_by
 from klaviyo_emulator.state.mail import Letter, send
 from klaviyo_emulator.state.schema import VERSION
 from klaviyo_emulator.state.tasks import schedule
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BASE = "/__emulator__"
 IMAGE = {"Content-Type": "application/vnd.sqlite3"}
@@ -87,6 +85,11 @@ def test_the_index_names_every_path(free: Served) -> None:
     assert len(named) == len(ROUTES) == len(index["paths"])
     assert {("GET", "/__emulator__"), ("POST", "/__emulator__/outbox/{id}/open")} <= named
     assert all(each["summary"] for each in index["paths"])
+
+
+def test_the_page_in_the_documents_has_them_too() -> None:
+    rows = [f"| `{route.method} {BASE}{route.path.rstrip('/')}` | {route.summary} |" for route in ROUTES]
+    assert "\n".join(rows) in (Path(__file__).parents[2] / "docs/emulator.md").read_text()
 
 
 def test_health_counts_what_is_stored(free: Served) -> None:

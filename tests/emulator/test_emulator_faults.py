@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -13,6 +15,8 @@ import pytest
 from emulator_wire import HEADERS, JSON_API, REPEATABLE, Served, error_of, event_body, served
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from klaviyo_emulator import Emulator, EmulatorConfig
 from klaviyo_emulator.__main__ import main, parser
@@ -22,7 +26,6 @@ from klaviyo_emulator.injection import BrokenConnectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FAULTS = "/__emulator__/faults"
 EXAMPLES = {
@@ -204,6 +207,7 @@ def test_the_command_takes_faults_and_says_what_is_wrong(capsys: pytest.CaptureF
     help_text = parser().format_help()
     for line in filter(None, map(str.strip, GRAMMAR.splitlines())):
         assert line in help_text
+    assert GRAMMAR in (Path(__file__).parents[2] / "docs/emulator.md").read_text()
     with pytest.raises(ValueError, match=r"^faults: "):
         EmulatorConfig(faults="x")
 
@@ -450,6 +454,39 @@ def test_the_seed_decides_over_the_wire_too() -> None:
             return first
 
     assert pattern(1) == pattern(1) != pattern(2)
+
+
+@pytest.mark.parametrize("protocol", [HttpToolsProtocol, H11Protocol])
+def test_both_protocols_cut_alike_and_log_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, protocol: type
+) -> None:
+    """Where httptools is not installed, uvicorn speaks HTTP with h11."""
+    monkeypatch.setattr("klaviyo_emulator.protocol.AutoHTTPProtocol", protocol)
+    with served(limits=False) as running:
+        whole = running.wire.get("/api/accounts").content
+        for kind, error in (
+            ("reset", httpx2.ReadError),
+            ("reset-after", httpx2.ReadError),
+            ("timeout-before,seconds=0", httpx2.RemoteProtocolError),
+            ("timeout-after,seconds=0", httpx2.RemoteProtocolError),
+            ("short-close", httpx2.RemoteProtocolError),
+        ):
+            put(running, f"get_accounts:{kind}")
+            with pytest.raises(error):
+                running.wire.get("/api/accounts")
+        put(running, "get_accounts:slow,delay=0,piece=3*1; get_accounts:truncated,keep=9*1; get_accounts:599*1")
+        assert running.wire.get("/api/accounts").content == whole
+        assert running.wire.get("/api/accounts").content == whole[:9]
+        assert running.wire.get("/api/accounts").status_code == 599
+        assert running.wire.get("/api/accounts").content == whole
+        assert [
+            each["fault"] for each in running.wire.client.get("/__emulator__/requests").json()["requests"][1:4]
+        ] == [
+            "599",
+            "truncated",
+            "slow",
+        ]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 # Faults by hand: the control API

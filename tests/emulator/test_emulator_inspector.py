@@ -145,7 +145,11 @@ def test_the_first_page_tells_a_newcomer_how_to_begin(free: Served) -> None:
 
 def test_what_an_empty_page_says_works(free: Served) -> None:
     """Every command that an empty page gives leads out of the emptiness; the commands are taken apart, not run."""
-    for path, after in (("/inspector/profiles", "kim@example.org"), ("/inspector/events", "Signed Up")):
+    for path, after in (
+        ("/inspector/profiles", "kim@example.org"),
+        ("/inspector/events", "Signed Up"),
+        ("/inspector/groups", "Newsletter"),
+    ):
         page = look(free, path)
         (command,) = re.findall(r"curl (\S+) .*?-d '(.*?)'", page.text, re.DOTALL)
         assert free.wire.post(command[0].removeprefix(free.url), command[1].encode()).status_code in {201, 202}
@@ -206,6 +210,22 @@ def test_a_profile_has_everything_on_its_page(free: Served) -> None:
     assert f"/inspector/mail/{mail_id}" in page.links
     assert f"/inspector/profiles/{profile_id}" in look(free, "/inspector/events").links
     assert "There is nothing here" in look(free, "/inspector/profiles/01M1PAAR5HBCRHA3NN9NG5WRTA", 404).text
+
+
+def test_a_list_shows_who_is_in_it(free: Served) -> None:
+    profile_id, _ = fill(free)
+    groups = look(free, "/inspector/groups")
+    assert "/inspector/groups/L" in groups.links
+    assert "/inspector/groups/L" in look(free, f"/inspector/profiles/{profile_id}").links
+    page = look(free, "/inspector/groups/L")
+    assert "A list with 1 profile; those who joined last come first." in page.text
+    assert f"/inspector/profiles/{profile_id}" in page.links
+    assert [attributes["href"] for _, attributes in page.elements if attributes.get("aria-current")] == [
+        "/inspector/groups"
+    ]
+    free.wire.post("/api/lists", {"data": {"type": "list", "attributes": {"name": "Empty"}}})
+    assert "Empty" in look(free, "/inspector/groups").text
+    look(free, "/inspector/groups/nothing", 404)
 
 
 def test_a_mail_is_shown_without_any_right(free: Served) -> None:
@@ -280,7 +300,13 @@ def test_nothing_stored_becomes_markup(free: Served) -> None:
     profile_id, mail_id = fill(free, NASTY)
     free.wire.get(f"/api/{NASTY}")
     free.wire.client.get("/inspector/profiles", params={"q": NASTY})
-    paths = [*SECTIONS, f"/inspector/profiles/{profile_id}", f"/inspector/mail/{mail_id}", f"/inspector/{NASTY}"]
+    paths = [
+        *SECTIONS,
+        f"/inspector/profiles/{profile_id}",
+        f"/inspector/mail/{mail_id}",
+        "/inspector/groups/L",
+        f"/inspector/{NASTY}",
+    ]
     shown = 0
     for path in paths:
         for query in ("", "?q=%22%3E%3Cscript%3E", "?refresh=on"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from emulator_wire import REPEATABLE
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from klaviyo_emulator.segments.funnel import completes
 from klaviyo_emulator.segments.regex import MAXIMUM_PATTERN, Regex, RegexError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from segment_world import Json
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ("^ab", ["abc"], ["xab"]),
         ("ab$", ["xab"], ["abc"]),
         ("^$", [""], ["x"]),
+        ("$^", [""], ["x"]),
         ("a|^b$|", ["", "c"], []),
         (r"^\d{3}-\w+\s?$", ["123-x", "123-x "], ["12-x", "1234-x", "123-"]),
         (r"^[^@\s]+@[a-z.]+\.(com|org)$", ["a@b.org"], ["a@b.net", "@b.org", "a b@c.org"]),

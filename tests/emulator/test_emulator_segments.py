@@ -43,8 +43,8 @@ from klaviyo_emulator.errors import Refusal
 from klaviyo_emulator.segments.countries import REGIONS, phone_country
 from klaviyo_emulator.segments.definition import parse_condition_groups, parse_definition, parse_event_filters
 from klaviyo_emulator.state import consents, segmentation
-from klaviyo_emulator.state.events import NewEvent
 from klaviyo_emulator.state.members import add_members
+from klaviyo_emulator.state.new_events import NewEvent
 from klaviyo_emulator.state.predictions import set_prediction
 
 SUMMER = datetime(2023, 6, 17, 15, tzinfo=UTC)
@@ -470,7 +470,7 @@ def test_sums_of_a_metric() -> None:
 @pytest.fixture
 def readers() -> World:
     world = World()
-    world.event("ann", theme="sea", minutes=12, tags=["calm", "blue"], done=True)
+    world.event("ann", theme="sea", minutes=12, tags=["calm", "blue"], twice=["calm", "calm"], done=True)
     world.event("bob", theme="Sea wood", minutes=0, tags=[], done=False, value=3)
     world.event("cy", theme="", minutes=None, tags=["calm"], value=0, **{"$extra": "x", "größe": 1})
     return world
@@ -510,6 +510,7 @@ def readers() -> World:
         ("tags", listed("contains-any", ["blue", "red"]), "ann"),
         ("tags", listed("contains-all", ["blue", "calm", "blue"]), "ann"),
         ("tags", listed("contains-all", []), "ann bob cy"),
+        ("twice", listed("contains-all", ["calm", "blue"]), ""),
         ("tags", listed("not-contains-any", ["blue", "red"]), "bob cy"),
         ("tags", listed("not-contains-all", ["blue", "calm"]), "bob cy"),
         ("tags", listed("contains-substring", "al"), "ann cy"),
@@ -627,6 +628,10 @@ def audience() -> World:
     consents.unsubscribe(world.connection, world.mint, world.found("unsub"), channels, at=world.now - DAY)
     consents.mark_undeliverable(world.connection, world.seq("bounced"), consents.HARD_BOUNCE, world.now - 5 * DAY)
     consents.suppress(world.connection, world.mint, [world.found("hand")], at=world.now - 2 * DAY)
+    world.connection.execute(
+        "INSERT INTO suppression (profile, list_id, reason, at) VALUES (?, 'LIST01', 'HARD_BOUNCE', ?)",
+        (world.seq("hand"), world.now),
+    )
     # Suppressed for one list only, which does not count for the account.
     add_members(world.connection, world.mint, "LIST01", [world.seq("left")])
     consents.unsubscribe(

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
-import runpy
 import shutil
+import subprocess
+import sys
 import typing
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import klaviyo_emulator
 import pytest
 from emulator_specification import SPECIFICATIONS, Checker, Described, specification
 from emulator_wire import SPECIFICATION, bulk_body, event_attributes, event_body, profile_body, served
 from klaviyo_api import KlaviyoAPI
 from pydantic import BaseModel
 
-from klaviyo_emulator.operations import REVISIONS, Operation, Reading, operations
+from klaviyo_emulator.errors import Refusal
+from klaviyo_emulator.operations import PARAMETER_RATES, REVISIONS, Operation, Reading, operations
+from klaviyo_emulator.query import Query, read_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 needs_specification = pytest.mark.skipif(
     not SPECIFICATION.exists(), reason="Klaviyo's OpenAPI file does not stand beside the checkout"
 )
 EARLIER, LATER = REVISIONS
-TOOL = Path(__file__).parents[2] / "tools/emulator-facts"
-PACKAGE = Path(klaviyo_emulator.__file__).parent
+TOOLS = Path(__file__).parents[2] / "tools"
+PACKAGE = Path(str(files("klaviyo_emulator")))
 RENAMED = {"clone_campaign": "create_campaign_clone"}
 
 
@@ -40,32 +44,39 @@ def identity(case: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def tool() -> Mapping[str, Any]:
-    return runpy.run_path(str(TOOL), run_name="emulator_facts")
+def tool() -> Iterator[Any]:
+    """The module that writes the tables."""
+    sys.path.append(str(TOOLS))
+    yield importlib.import_module("emulator_facts.tables")
+    sys.path.remove(str(TOOLS))
 
 
 @pytest.fixture(scope="module")
-def tables(tool: Mapping[str, Any]) -> dict[str, str]:
-    # Not only what run_path leaves behind: dataclasses look for the module of their annotations.
-    return tool["Facts"](SPECIFICATIONS).tables()
+def tables(tool: Any) -> dict[str, str]:
+    return tool.Facts(SPECIFICATIONS).tables()
 
 
 @needs_specification
-def test_the_tables_are_as_the_sources_say(tool: Mapping[str, Any], tables: dict[str, str]) -> None:
-    assert tool["differences"](tables) == []
+def test_the_tables_are_as_the_sources_say(tool: Any, tables: dict[str, str]) -> None:
+    assert tool.differences(tables) == []
 
 
 @needs_specification
-def test_a_table_that_was_changed_by_hand_is_noticed(
-    tool: Mapping[str, Any], tables: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_table_that_was_changed_by_hand_is_noticed(tool: Any, tables: dict[str, str], tmp_path: Path) -> None:
     for name in tables:
         shutil.copy(PACKAGE / name, tmp_path / name)
-    assert tool["differences"](tables, tmp_path) == []
+    assert tool.differences(tables, tmp_path) == []
     changed = tmp_path / "readings.tsv"
     changed.write_text(changed.read_text(encoding="utf-8").replace("\t200 1000", "\t200 2000"), encoding="utf-8")
     (tmp_path / "bodies.tsv").unlink()
-    assert tool["differences"](tables, tmp_path) == ["readings.tsv", "bodies.tsv"]
+    assert tool.differences(tables, tmp_path) == ["readings.tsv", "bodies.tsv"]
+
+
+def test_the_command_says_where_it_looks_for_the_sources() -> None:
+    command = [sys.executable, TOOLS / "emulator-facts", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--check" in shown.stdout
+    assert "../shared/klaviyo-openapi" in shown.stdout
 
 
 @needs_specification
@@ -86,6 +97,21 @@ def test_method_path_rate_scopes_and_area() -> None:
         assert (known.rate is None) == (not limits)
         assert known.scopes == frozenset(described.raw.get("x-klaviyo-scopes", ()))
         assert [known.area] == (described.raw["tags"] if described.path.startswith("/api/") else ["Client"])
+
+
+@needs_specification
+def test_the_rates_of_expensive_parameters() -> None:
+    pattern = re.compile(r"using the `([^`]+)` parameter .*?Burst: `(\d+)/s`<br>Steady: `(\d+)/m`")
+    expected = {
+        match[1]: (int(match[2]), int(match[3]))
+        for _, described in described_operations()
+        for match in pattern.finditer(described.raw["description"])
+    }
+    # The words for `include` are in the singular there, and in the plural in the parameter's own values.
+    known = {
+        re.sub(r"^(include=.*)s$", r"\1", name): (rate.burst, rate.steady) for name, rate in PARAMETER_RATES.items()
+    }
+    assert known == expected
 
 
 def parameters_of(reading: Reading) -> set[str]:
@@ -147,10 +173,9 @@ def sdk_methods() -> dict[str, tuple[type, Callable[..., Any]]]:
         api = type(getattr(sdk, area))
         for name in vars(api):
             serialized = re.fullmatch(r"_(\w+)_serialize", name)
-            method = getattr(api, serialized[1]) if serialized else None
             # Former names of a method stand beside it.
-            if method is not None and method.__name__ == serialized[1]:
-                found[method.__name__] = (api, method)
+            if serialized and getattr(api, serialized[1]).__name__ == serialized[1]:
+                found[serialized[1]] = (api, getattr(api, serialized[1]))
     return found
 
 
@@ -264,6 +289,45 @@ def test_a_revision_has_rows_of_its_own_only_where_it_differs() -> None:
     assert campaigns.reading(EARLIER).required == {"filter"}
     assert campaigns.reading(LATER).required == set()
     assert operations()["get_translations"].reading(EARLIER) == Reading()
+
+
+def asked(operation: str, revision: str = EARLIER, **parameters: str) -> Query:
+    return read_query(tuple(parameters.items()), operations()[operation].reading(revision))
+
+
+def refused(operation: str, **parameters: str) -> tuple[str, str | None]:
+    with pytest.raises(Refusal) as caught:
+        asked(operation, **parameters)
+    return caught.value.problem.detail, caught.value.problem.parameter
+
+
+def test_a_parameter_may_be_required_by_the_revision() -> None:
+    assert refused("get_campaigns") == ("'filter' is a required query parameter.", "filter")
+    assert asked("get_campaigns", LATER).size == 100
+    company = {"company_id": "AbC123"}
+    assert asked("create_client_event", **company).others == company
+    assert refused("create_client_event")[1] == "company_id"
+
+
+def test_parameters_of_an_operations_own_are_kept_and_their_values_checked() -> None:
+    assert asked("query_flow_series", page_cursor="abc").others == {"page_cursor": "abc"}
+    assert asked("query_flow_series").others == {}
+    (name, values) = next(
+        (name, values)
+        for name, values in operations()["get_client_review_values_reports"].reading(EARLIER).others.items()
+        if values
+    )
+    report = {"company_id": "AbC123", "statistics": "average_rating", "timeframe": "all_time", "group_by": "product_id"}
+    report |= {name: values[0]}
+    assert asked("get_client_review_values_reports", **report).others == report
+    assert refused("get_client_review_values_reports", **report | {name: "never"})[1] == name
+
+
+def test_a_filter_is_compared_only_with_values_that_exist() -> None:
+    assert asked("get_flows", filter='equals(trigger_type,"Price Drop")').filters[0].value == "Price Drop"
+    detail, parameter = refused("get_flows", filter='equals(trigger_type,"price drop")')
+    assert parameter == "filter"
+    assert detail.startswith("Invalid value for trigger_type: 'price drop'. Allowed values are Added to List, ")
 
 
 CHECKED = {

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_wire import NOON, Served, bulk_body, event_attributes, event_body, profile_body, served
+from webhook_receiver import SECRET, Receiver, listen, receiving, settle, webhook_body
+
 from klaviyo_emulator import Emulator, EmulatorConfig
 from klaviyo_emulator.background import courier
 from klaviyo_emulator.background.courier import DELAYS_SECONDS
 from klaviyo_emulator.background.webhooks import signature
 from klaviyo_emulator.state import posts
-from webhook_receiver import SECRET, Receiver, listen, receiving, settle, webhook_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,6 +23,7 @@ Page = Callable[["Deck", Visit, Mapping[str, str]], Awaitable[bytes]]
 _PAGES: Mapping[str, Page] = {
     "/": machine.overview,
     "/inspector/profiles": people.profiles,
+    "/inspector/groups": people.groups,
     "/inspector/events": people.events,
     "/inspector/mail": letters.mails,
     "/inspector/jobs": machine.jobs,
@@ -79,11 +80,13 @@ class Inspector:
         return await self._one(visit)
 
     async def _one(self, visit: Visit) -> Answer:
-        """The page of one profile or mail."""
+        """The page of one profile, list, segment or mail."""
         found: bytes | None = None
         match visit.path.split("/")[2:]:
             case ["profiles", profile_id]:
                 found = await people.profile(self._deck, visit, profile_id)
+            case ["groups", group_id]:
+                found = await people.group(self._deck, visit, group_id)
             case ["mail", mail_id]:
                 found = await letters.mail(self._deck, visit, mail_id)
             case ["mail", mail_id, "body"]:

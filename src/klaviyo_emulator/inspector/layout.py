@@ -22,6 +22,7 @@ Cell = Html | str | int | float | None
 SECTIONS: Mapping[str, str] = {
     "/": "Overview",
     "/inspector/profiles": "Profiles",
+    "/inspector/groups": "Lists and segments",
     "/inspector/events": "Events",
     "/inspector/mail": "Mail",
     "/inspector/jobs": "Jobs",

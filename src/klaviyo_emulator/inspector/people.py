@@ -15,6 +15,7 @@ from klaviyo_emulator.inspector.layout import (
     folded,
     heading,
     instant,
+    instant_us,
     page,
     pill,
     profile_link,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.control.deck import Deck
-    from klaviyo_emulator.state.inspection import Membership, SeenEvent, SeenMail
+    from klaviyo_emulator.state.inspection import CountedGroup, Membership, SeenEvent, SeenMail
 
 _SHOWN = 100
 _GIST = 70
 _SECTION = "/inspector/profiles"
+_GROUPS = "/inspector/groups"
 _NAMES = ("first_name", "last_name", "organization", "title", "locale", "image")
 _KINDS = {"SUBSCRIBED": "good", "UNSUBSCRIBED": "bad"}
 Found = tuple[Profile, "Membership", "list[SeenEvent]", "list[SeenMail]", "dict[str, object]"]
@@ -125,6 +127,53 @@ async def profile(deck: Deck, visit: Visit, profile_id: str) -> bytes | None:
     return page(visit, name, *parts, section=_SECTION)
 
 
+async def groups(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> bytes:
+    """The lists and segments."""
+    found = await deck.context.read(lambda connection: inspection.groups(connection, _SHOWN))
+    columns = (
+        Column("Name"),
+        Column("Kind"),
+        Column("Id", wide=True),
+        Column("Profiles", "num"),
+        Column("Created", "time"),
+    )
+    rows = [
+        (
+            tag("a", each.name or each.id, href=f"{_GROUPS}/{each.id}"),
+            each.type,
+            tag("code", each.id),
+            each.members,
+            instant_us(each.created_us),
+        )
+        for each in found
+    ]
+    content = table(columns, rows) if rows else empty("There are none yet. This makes a list:", _new_list(visit.base))
+    note = f"The newest {_SHOWN}, with how many profiles are in each."
+    return page(visit, "Lists and segments", heading(visit, "Lists and segments", note), content)
+
+
+async def group(deck: Deck, visit: Visit, group_id: str) -> bytes | None:
+    """Who is in a list or a segment; None if there is none with this id."""
+
+    def work(connection: sqlite3.Connection) -> tuple[CountedGroup, list[tuple[Profile, int]]] | None:
+        found = inspection.find_group(connection, group_id)
+        return None if found is None else (found, inspection.latest_members(connection, group_id, _SHOWN))
+
+    result = await deck.context.read(work)
+    if result is None:
+        return None
+    found, members = result
+    rows = [
+        (profile_link(member.id, member.email or member.phone_number), _full_name(member), instant(joined))
+        for member, joined in members
+    ]
+    columns = (Column("Profile"), Column("Name", wide=True), Column("Joined", "time"))
+    content = table(columns, rows) if rows else empty("Nobody is in it.")
+    noun = "profile" if found.members == 1 else "profiles"
+    note = f"A {found.type} with {found.members} {noun}; those who joined last come first."
+    return page(visit, found.name, heading(visit, found.name, note), content, section=_GROUPS)
+
+
 async def events(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> bytes:
     """The events that came last."""
     found = await deck.context.read(lambda connection: inspection.events(connection, _SHOWN))
@@ -188,6 +237,10 @@ def new_event(base: str) -> str:
     return _curl(f"{base}/api/events", body)
 
 
+def _new_list(base: str) -> str:
+    return _curl(f"{base}/api/lists", '{"data":{"type":"list","attributes":{"name":"Newsletter"}}}')
+
+
 def _curl(url: str, body: str) -> str:
     return (
         f"curl {url} \\\n  -H 'Authorization: Klaviyo-API-Key pk_anything' -H 'revision: 2026-07-15' \\\n"
@@ -244,7 +297,16 @@ def _groups(groups: Membership) -> Html:
         return empty("In none.")
     columns = (Column("Name"), Column("Kind"), Column("Id", wide=True), Column("Joined", "time"))
     return table(
-        columns, [(each.name, each.type, tag("code", each.id), instant(each.joined)) for each in groups.groups]
+        columns,
+        [
+            (
+                tag("a", each.name or each.id, href=f"{_GROUPS}/{each.id}"),
+                each.type,
+                tag("code", each.id),
+                instant(each.joined),
+            )
+            for each in groups.groups
+        ],
     )
 
 

@@ -27,7 +27,7 @@ from klaviyo_emulator.payload import (
     text,
 )
 from klaviyo_emulator.routes.profile_input import IN_EVENT, read_profile, require_identifier
-from klaviyo_emulator.state.events import NewEvent, NewEvents
+from klaviyo_emulator.state.new_events import NewEvent, NewEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,7 +156,7 @@ class _Reader:
                 return metric
         metric = _metric(attributes, f"{at}/metric/data", at)
         if len(self._metrics) < _REMEMBERED:
-            self._metrics.append((as_object(given, at), metric))
+            self._metrics.append((_as_sent(metric), metric))
         return metric
 
 
@@ -194,6 +194,13 @@ def _metric(attributes: Object, pointer: str, at: str) -> Metric:
     if service is not None and len(service) > MAXIMUM_METRIC_NAME:
         raise invalid(f"'service' may have {MAXIMUM_METRIC_NAME} characters.", f"{at}/service")
     return name, service
+
+
+def _as_sent(metric: Metric) -> Object:
+    """How nearly everybody sends a metric."""
+    name, service = metric
+    named = {"name": name} if service is None else {"name": name, "service": service}
+    return {"data": {"type": "metric", "attributes": named}}
 
 
 def _time(attributes: Object, at: str, now: int) -> int | None:

@@ -16,16 +16,7 @@ from klaviyo_emulator.routes.metrics import METRIC
 from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
 from klaviyo_emulator.routes.profiles import PROFILE, conflicting_identifiers
 from klaviyo_emulator.routes.resources import View, written
-from klaviyo_emulator.state.events import (
-    Event,
-    NewEvent,
-    NewEvents,
-    RepeatedUniqueIdError,
-    Stored,
-    find_event,
-    list_events,
-    store_events,
-)
+from klaviyo_emulator.state.events import Event, RepeatedUniqueIdError, find_event, list_events, store_events
 from klaviyo_emulator.state.metrics import find_metrics
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
@@ -40,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from klaviyo_emulator.config import BulkDuplicates
+    from klaviyo_emulator.state.new_events import NewEvent, NewEvents, Stored
     from klaviyo_emulator.state.paging import Page
 
 ARRIVAL = "events-arrive"
@@ -65,9 +57,7 @@ async def bulk_create_events(context: Context, request: ApiRequest) -> Reply:
     entries = read_bulk(request.document, receipt)
     policy = context.config.bulk_duplicates
     try:
-        await context.write(
-            lambda connection: _accept(View(connection, context, request), receipt, entries, policy)
-        )
+        await context.write(lambda connection: _accept(View(connection, context, request), receipt, entries, policy))
     except (DuplicateProfileError, UnknownProfileError) as error:
         raise _refused_profile(error, profile_pointer(error.entry)) from None
     except RepeatedUniqueIdError as error:

@@ -71,7 +71,7 @@ class Relation:
     always: bool = False
     """Whether `data` is there without `include`."""
     present: bool = False
-    """Whether `data` is there without `include` as soon as there is something at the other end."""
+    """Whether `data` is there, with or without `include`, as soon as there is something at the other end."""
     navigable: bool = True
     """Whether the relationship has links."""
     listed: bool = True
@@ -333,6 +333,6 @@ def _relationship(view: View, relation: Relation, owner_link: str, owner: str) -
     if not wanted and not relation.present:
         return described
     found = [identifier(relation.target, found) for found in links.ids(view.connection, relation.select(owner))]
-    if not wanted and not found:
+    if not found and (relation.present or not wanted):
         return described
     return {"data": found if relation.many else next(iter(found), None), **described}

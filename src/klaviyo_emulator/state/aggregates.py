@@ -1,8 +1,8 @@
 """Counting the events of a metric by time and by what their properties say.
 
 Each bucket of time is a range of the index of (metric, time). Counting reads the index only; values, profiles and
-properties are looked up row by row. On two cores, for a million events of one metric, that is 0.1 s for counts, 1 s for
-sums and unique profiles, and 3 s where properties are grouped by or filtered on.
+properties are looked up row by row. For a million events of one metric within the range that is about 0.2 s for counts,
+1.5 s with sums or unique profiles, and 2 to 5 s where properties are grouped by or filtered on.
 """
 
 from __future__ import annotations

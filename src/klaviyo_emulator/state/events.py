@@ -10,12 +10,13 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
+from klaviyo_emulator.state.new_events import NewEvent, NewEvents, Stored
 from klaviyo_emulator.state.paging import Listing, Page, fetch_page
-from klaviyo_emulator.state.profiles import ProfileChange, ProfileError, record_event_time, upsert_profile
+from klaviyo_emulator.state.profiles import ProfileError, record_event_time, upsert_profile
 from klaviyo_emulator.state.reactions import on_events
 
 if TYPE_CHECKING:
@@ -54,28 +55,6 @@ class RepeatedUniqueIdError(Exception):
         self.unique_id = unique_id
 
 
-class NewEvent(NamedTuple):
-    """An event to be stored; `time` is None for the time of receipt, `properties` is JSON text."""
-
-    metric: str
-    service: str | None
-    time: int | None
-    unique_id: str | None
-    value: float | None
-    currency: str | None
-    properties: str
-    backfill: bool = False
-    """Whether it is history: it is stored, and no flow acts on it."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvents:
-    """Events of one profile, which they create or change."""
-
-    profile: ProfileChange
-    events: Sequence[NewEvent]
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One stored event with the public ids of its profile and metric."""
@@ -88,18 +67,6 @@ class Event:
     properties: Mapping[str, Any]
     profile_id: str
     metric_id: str
-
-
-class Stored(NamedTuple):
-    """What became of one event that was to be stored."""
-
-    seq: int | None
-    """Its row; None when it was dropped as a repetition."""
-    time: int
-    profile: Profile
-    """Whose it is, as the profile was before `last_event` moved forward."""
-    metric: MetricHandle
-    event: NewEvent
 
 
 def store_events(

@@ -27,6 +27,11 @@ _EVENT = (
     "event.properties FROM event JOIN metric ON metric.seq = event.metric JOIN profile ON profile.seq = event.profile"
 )
 _POST = "SELECT seq, webhook, url, headers, body, created_us, due_us, attempts, outcome FROM post"
+_GROUP = (
+    "SELECT type, id, coalesce(json_extract(body, '$.name'), ''), created_us, "
+    "(SELECT count(*) FROM member WHERE member.group_id = record.id) "
+    "FROM record WHERE type IN ('list', 'segment')"
+)
 _ESCAPE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
 
@@ -110,6 +115,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedGroup:
+    """A list or a segment, and how many profiles are in it."""
+
+    type: str
+    id: str
+    name: str
+    created_us: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Why a profile gets no mail; of the whole account if `list_id` is empty."""
 
@@ -180,6 +196,28 @@ def membership(connection: sqlite3.Connection, profile: int) -> Membership:
         [Group(*row) for row in groups],
         [Suppression(*row) for row in suppressions],
     )
+
+
+def groups(connection: sqlite3.Connection, limit: int) -> list[CountedGroup]:
+    """The last lists and segments, newest first, with how many profiles are in each."""
+    return [CountedGroup(*row) for row in connection.execute(f"{_GROUP} ORDER BY seq DESC LIMIT ?", (limit,))]
+
+
+def find_group(connection: sqlite3.Connection, group_id: str) -> CountedGroup | None:
+    """The list or segment with this id."""
+    row = connection.execute(f"{_GROUP} AND id = ?", (group_id,)).fetchone()
+    return None if row is None else CountedGroup(*row)
+
+
+def latest_members(connection: sqlite3.Connection, group_id: str, limit: int) -> list[tuple[Profile, int]]:
+    """Who joined a list or a segment last, with when, in whole seconds."""
+    sql = (
+        "SELECT profile.id, member.joined FROM member JOIN profile ON profile.seq = member.profile "
+        "WHERE member.group_id = ? ORDER BY member.joined DESC, member.profile DESC LIMIT ?"
+    )
+    rows: list[tuple[str, int]] = connection.execute(sql, (group_id, limit)).fetchall()
+    found = ((find_profile(connection, profile_id), joined) for profile_id, joined in rows)
+    return [(profile, joined) for profile, joined in found if profile is not None]
 
 
 def events(connection: sqlite3.Connection, limit: int, *, profile: int | None = None) -> list[SeenEvent]:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from klaviyo_emulator.state.minting import Mint
 
-_OWNED = ("event", "member", "consent", "pending_consent", "suppression", "prediction", "alias", "mail")
+_OWNED = (
+    "event", "member", "member_history", "flow_run", "consent", "pending_consent", "suppression", "prediction", "alias",
+    "mail",
+)  # fmt: skip
 """The tables whose rows are a profile's and go with it."""
-_MOVED = ("event", "member", "prediction")
+_MOVED = ("event", "member", "member_history", "flow_run", "prediction")
 """Of which the destination keeps its own row where both have one."""
 _MERGED = frozenset({"location", "properties"})
 

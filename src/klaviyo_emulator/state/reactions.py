@@ -10,8 +10,8 @@ from klaviyo_emulator.state.webhooks import note_events
 if TYPE_CHECKING:
     import sqlite3
 
-    from klaviyo_emulator.state.events import Stored
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.new_events import Stored
 
 Reaction = Callable[["sqlite3.Connection", "Mint", Sequence["Stored"]], None]
 """Must cost next to nothing when nobody waits for the events; what takes time is a task of its own."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from klaviyo_emulator.state.events import NewEvent, NewEvents, store_events
+from klaviyo_emulator.state.events import store_events
+from klaviyo_emulator.state.new_events import NewEvent, NewEvents
 from klaviyo_emulator.state.profiles import ProfileChange
 
 if TYPE_CHECKING:

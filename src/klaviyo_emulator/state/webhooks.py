@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from klaviyo_emulator.state.events import Stored
     from klaviyo_emulator.state.minting import Mint
+    from klaviyo_emulator.state.new_events import Stored
 
 WEBHOOK = "webhook"
 TOPICS = "webhook-topics"
