@@ -43,7 +43,7 @@ def segment_body(segment_id: str | None = None, **attributes: Any) -> dict[str, 
     return {"data": data}
 
 
-def refused(status: int, call: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+def refused(status: int, call: Any, *arguments: Any, **options: Any) -> ApiException:
     with pytest.raises(ApiException) as caught:
         call(*arguments, **options)
     assert caught.value.status == status
