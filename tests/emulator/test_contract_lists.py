@@ -178,8 +178,8 @@ def test_members_are_found_by_push_token_and_exchange_id(free: Served) -> None:
     kim, lee = new_profile(free), new_profile(free, "lee@example.org")
     free.sdk().Lists.add_profiles_to_list(list_id, identifiers("profile", kim, lee))
     free.wire.post("/api/profile-import", document("profile", {"email": "lee@example.org", "_kx": "k.x"}))
-    token = {"token": "T1", "platform": "ios", "vendor": "apns", "profile": {"data": {"type": "profile", "id": kim}}}
-    token["profile"]["data"]["attributes"] = {}  # type: ignore[index]
+    owner = {"data": {"type": "profile", "id": kim, "attributes": {}}}
+    token = {"token": "T1", "platform": "ios", "vendor": "apns", "profile": owner}
     assert free.wire.post("/api/push-tokens", document("push-token", token)).status_code == 202
     lists = free.sdk().Lists
     assert [one.id for one in lists.get_profiles_for_list(list_id, filter="equals(push_token,['T1'])").data] == [kim]

@@ -149,9 +149,9 @@ def test_what_cannot_be(free: Served) -> None:
     }
     unevaluated = {"condition_groups": [{"conditions": [distance]}]}
     error = refused(400, segments.create_segment, segment_body(name="Near", definition=unevaluated))
-    assert "profile-postal-code-distance" in error.body
+    assert "profile-postal-code-distance" in str(error.body)
     error = refused(400, segments.create_segment, segment_body(name="Quiet", definition=quiet("NOPE01")))
-    assert "/data/attributes/definition/condition_groups/0/conditions/0/metric_id" in error.body
+    assert "/data/attributes/definition/condition_groups/0/conditions/0/metric_id" in str(error.body)
     refused(400, segments.create_segment, segment_body(name=" ", definition=good))
     refused(400, segments.update_segment, made, segment_body(made, is_active=False, name="Other"))
     refused(400, segments.update_segment, made, segment_body("other", name="Other"))
