@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.state.flow_triggers import note_triggers
 from klaviyo_emulator.state.webhooks import note_events
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Reaction = Callable[["sqlite3.Connection", "Mint", Sequence["Stored"]], None]
 """Must cost next to nothing when nobody waits for the events; what takes time is a task of its own."""
 
-REACTIONS: tuple[Reaction, ...] = (note_events,)
+REACTIONS: tuple[Reaction, ...] = (note_events, note_triggers)
 
 
 def on_events(connection: sqlite3.Connection, mint: Mint, stored: Sequence[Stored]) -> None:

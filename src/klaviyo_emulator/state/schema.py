@@ -229,7 +229,40 @@ _SECOND = (
     )
     """,
 )
-_MIGRATIONS = (_FIRST, _SECOND)
+_THIRD = (
+    # One profile's way through a flow: since when, because of which event, how far, and what happened at each action
+    # (`log`: arrays of action id, instant in microseconds, and words). `status` is `running`, `finished` or `left`.
+    """
+    CREATE TABLE flow_run (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      flow TEXT NOT NULL,
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      entered_us INTEGER NOT NULL,
+      event INTEGER,
+      status TEXT NOT NULL DEFAULT 'running',
+      log TEXT NOT NULL DEFAULT '[]'
+    )
+    """,
+    "CREATE INDEX flow_run_entry ON flow_run (flow, profile, entered_us)",
+    "CREATE INDEX flow_run_profile ON flow_run (profile)",
+    # Who entered (`joined` is 1) and left (0) a segment, and when.
+    """
+    CREATE TABLE member_history (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      group_id TEXT NOT NULL,
+      profile INTEGER NOT NULL REFERENCES profile (seq),
+      at INTEGER NOT NULL,
+      joined INTEGER NOT NULL
+    )
+    """,
+    """
+    INSERT INTO member_history (group_id, profile, at, joined) SELECT group_id, profile, joined, 1 FROM member
+    WHERE group_id IN (SELECT id FROM record WHERE type = 'segment') ORDER BY joined, profile
+    """,
+    "CREATE INDEX member_history_time ON member_history (group_id, at)",
+    "CREATE INDEX member_history_profile ON member_history (profile)",
+)
+_MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 VERSION = len(_MIGRATIONS)
 
 
