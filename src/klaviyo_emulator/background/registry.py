@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.background import arrivals, bulk_jobs, consents, imports, merges, webhooks
+from klaviyo_emulator.background import arrivals, bulk_jobs, campaigns, consents, flows, imports, merges, webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 HANDLERS: Mapping[str, TaskHandler] = {
     **arrivals.HANDLERS,
     **bulk_jobs.HANDLERS,
+    **campaigns.HANDLERS,
     **consents.HANDLERS,
+    **flows.HANDLERS,
     **imports.HANDLERS,
     **merges.HANDLERS,
     **webhooks.HANDLERS,

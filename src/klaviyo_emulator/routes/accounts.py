@@ -22,7 +22,7 @@ async def get_account(context: Context, request: ApiRequest) -> Reply:
 
 def _account(context: Context, request: ApiRequest) -> Document:
     account_id = context.mint.account_id
-    name = context.config.account_name
+    name = context.account_name
     address = dict.fromkeys(("address1", "address2", "city", "region", "country", "zip"))
     attributes: Document = {
         "test_account": True,

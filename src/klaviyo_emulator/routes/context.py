@@ -52,6 +52,11 @@ class Context:
     request: ApiRequest | None = None
     """The request whose changes are noted as accepted; None to note none."""
 
+    @property
+    def account_name(self) -> str:
+        """The account's own name, or the configured one."""
+        return self.mint.account_name or self.config.account_name
+
     async def read(self, work: Work[Result]) -> Result:
         """Wait for work that only reads."""
         return await asyncio.wrap_future(self.database.read(work))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from klaviyo_emulator.clock import format_micros
 from klaviyo_emulator.errors import Refusal, conflict, invalid
 from klaviyo_emulator.jsonapi import Document, resource, single
+from klaviyo_emulator.payload import related_id
 from klaviyo_emulator.routes.context import Reply
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one
 from klaviyo_emulator.state import links
 from klaviyo_emulator.state.mail import Letter, send_preview
+from klaviyo_emulator.state.personalization import context_for, organization
 from klaviyo_emulator.state.profiles import find_profile
 from klaviyo_emulator.state.records import Record, Subquery, change_record, delete_record, list_records
 from klaviyo_emulator.state.templates import (
@@ -183,16 +185,19 @@ async def send_template_preview(context: Context, request: ApiRequest) -> Reply:
             raise invalid("Invalid email address.", f"/data/attributes/recipients/{index}")
 
     def work(connection: sqlite3.Connection) -> str:
-        template = require_reusable(connection, data["relationships"]["template"]["data"]["id"])
+        template_id = related_id(data, "template")
+        if template_id is None:
+            raise invalid("'data' is a required field.", "/data/relationships/template/data")
+        template = require_reusable(connection, template_id)
         given: dict[str, Any] = data["attributes"].get("context") or {}
-        values = {**_person(connection, data), **given}
+        values = {**_person(context, connection, data), **given}
         try:
             rendered = render_template(template, values, now=context.config.clock())
         except TemplateError as error:
             raise unrenderable(error, "/data/relationships/template/data/id") from None
         letter = Letter(
             subject=f"[Preview] {template.body['name']}",
-            sender=context.config.account_name,
+            sender=context.account_name,
             html=rendered.html,
             text=rendered.text or "",
             origin={"$preview": template.id},
@@ -207,17 +212,15 @@ async def send_template_preview(context: Context, request: ApiRequest) -> Reply:
     return Reply(202, single(document, request.self_link(context.linker)))
 
 
-def _person(connection: sqlite3.Connection, data: Object) -> dict[str, Any]:
-    relationship: Object = data["relationships"].get("profile") or {}
-    wanted: Object | None = relationship.get("data")
+def _person(context: Context, connection: sqlite3.Connection, data: Object) -> dict[str, Any]:
+    """What a preview knows: the account, and the profile if one is named."""
+    wanted = related_id(data, "profile")
     if wanted is None:
-        return {}
-    profile = find_profile(connection, wanted["id"])
+        return {"organization": organization(context.account_name)}
+    profile = find_profile(connection, wanted)
     if profile is None:
-        raise invalid(f"Profile with id {wanted['id']} not found.", "/data/relationships/profile/data/id")
-    details = {**profile.details, "email": profile.email}
-    properties: dict[str, Any] = profile.details.get("properties", {})
-    return {**details, "person": {**properties, **details}}
+        raise invalid(f"Profile with id {wanted} not found.", "/data/relationships/profile/data/id")
+    return context_for(profile, context.account_name)
 
 
 def _body(attributes: Object) -> dict[str, Any]:

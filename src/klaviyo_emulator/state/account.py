@@ -24,6 +24,12 @@ MAPPED_METRICS = (
 """The slots that metrics can be mapped to."""
 
 
+def name_account(connection: sqlite3.Connection, mint: Mint, name: str) -> None:
+    """Give the account a name of its own, which stands before the configured one until it is reset."""
+    connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES ('account_name', ?)", (name,))
+    mint.account_name = name
+
+
 def furnish(connection: sqlite3.Connection, mint: Mint) -> None:
     """Give a new account its default tag group and its slots for mapped metrics; what is there stays as it is."""
     if not any(group.body["default"] for group in all_records(connection, "tag-group")):

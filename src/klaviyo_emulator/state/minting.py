@@ -41,11 +41,15 @@ class Mint:
     posts: Agenda = field(default_factory=Agenda)
     """When the next request of the emulator's own is due."""
 
+    account_name: str = ""
+    """The account's own name; empty where it has the configured one."""
+
     def follow(self, other: Mint) -> None:
         """Go on as another mint does, whose state has taken the place of this one's."""
         self.chance = other.chance
         self.event_key = other.event_key
         self.account_id = other.account_id
+        self.account_name = other.account_name
         self.agenda.earliest_us = other.agenda.earliest_us
         self.posts.earliest_us = other.posts.earliest_us
 
@@ -104,4 +108,5 @@ def open_mint(connection: sqlite3.Connection, seed: int, clock: Clock) -> Mint:
         clock=clock,
         event_key=int(settings["event_key"]),
         account_id=settings["account_id"],
+        account_name=settings.get("account_name", ""),
     )
