@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from klaviyo_emulator.config import DEFAULT_PORT, Behaviour, BulkDuplicates, EmulatorConfig
 from klaviyo_emulator.credentials import read_keys
+from klaviyo_emulator.demo import FAMILIES, MAXIMUM_FAMILIES, fills
 from klaviyo_emulator.faults import GRAMMAR
 from klaviyo_emulator.hosts import exposure
 from klaviyo_emulator.server import bind, run
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAXIMUM_PORT = 65_535
+_INTERRUPTED = 130
 _EPILOG = f"""\
 Open http://127.0.0.1:{DEFAULT_PORT}/ to look inside; http://127.0.0.1:{DEFAULT_PORT}/__emulator__ is the control API.
 Point the official Python SDK at it:
@@ -64,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--faults", default="", metavar="SPEC", help="what is to go wrong; see below")
     add("--seed", type=int, default=0, metavar="N", help="seed of all chance and all ids (0)")
+    add("--demo", action="store_true", help=f"fill an empty state with {FAMILIES} made-up families")
+    add("--families", type=_count, metavar="N", help=f"the same with N families, up to {MAXIMUM_FAMILIES:,}")
     add("--acceptance-log", choices=("on", "off"), default="off", help="whether what is accepted is noted (off)")
     return result
 
@@ -92,10 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if warning:
         sys.stderr.write(f"klaviyo_emulator: {warning}\n")
     try:
-        run(config, bind(given.host, given.port), _announce)
+        run(config, bind(given.host, given.port), _announce, fills(given.families, demo=given.demo, say=_remark))
     except (OSError, StateError) as error:
         return _refuse(error)
+    except KeyboardInterrupt:  # while it was filled; later, the server takes it
+        return _INTERRUPTED
     return 0
+
+
+def _remark(line: str) -> None:
+    sys.stderr.write(f"klaviyo_emulator: {line}\n")
 
 
 def _refuse(error: Exception) -> int:
@@ -116,6 +126,12 @@ def _port(text: str) -> int:
     if not 0 <= number <= _MAXIMUM_PORT:
         raise argparse.ArgumentTypeError(f"a number from 0 to {_MAXIMUM_PORT} is needed, not {text!r}")
     return number
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAXIMUM_FAMILIES:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MAXIMUM_FAMILIES:,} is needed, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

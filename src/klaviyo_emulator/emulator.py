@@ -51,6 +51,8 @@ class Emulator:
             raise
         self._mint = mint
         context = Context(self.config, self._database, mint, Linker(self.config.public_base), TYPES)
+        self.context = context
+        """What its routes are given."""
         self.pump = Pump(context, HANDLERS)
         """What is due without a request. The application runs it before each request, a server also in between."""
         self.instruments = make_instruments(self.config, clock)

@@ -140,10 +140,20 @@ class Server(uvicorn.Server):
             task.cancel()
 
 
-def run(config: EmulatorConfig, listening: socket.socket, ready: Callable[[str], None]) -> None:
-    """Open an emulator and serve it until SIGINT or SIGTERM. `ready` is called with the URL."""
+def run(
+    config: EmulatorConfig,
+    listening: socket.socket,
+    ready: Callable[[str], None],
+    prepare: Callable[[Emulator], object] | None = None,
+) -> None:
+    """Open an emulator and serve it until SIGINT or SIGTERM. `ready` is called with the URL.
+
+    What is to be done before the first answer is `prepare`d.
+    """
     url = url_of(listening)
     with contextlib.closing(listening), Emulator(config) as emulator:
+        if prepare is not None:
+            prepare(emulator)
         _collect_less()
         Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
 

@@ -8,18 +8,31 @@ import typer
 from dreamflow.entrypoints.http import CannotServe
 from dreamflow.entrypoints.serving import bind
 from klaviyo_emulator import EmulatorConfig, KeysError, StateError, read_keys
+from klaviyo_emulator.demo import MAXIMUM_FAMILIES, fills
 from klaviyo_emulator.hosts import exposure
 from klaviyo_emulator.server import run as serve
 
 
-def run(*, host: str, port: int, data: Path | None, keys: Path | None, **options: Any) -> None:  # noqa: ANN401
+def run(
+    *,
+    host: str,
+    port: int,
+    data: Path | None,
+    keys: Path | None,
+    demo: bool,
+    families: int | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Serve until SIGTERM or Ctrl-C; the options are fields of `EmulatorConfig`."""
+    if families is not None and not 1 <= families <= MAXIMUM_FAMILIES:
+        raise CannotServe(f"--families: a number from 1 to {MAXIMUM_FAMILIES:,} is needed")
+    prepare = fills(families, demo=demo, say=lambda line: typer.echo(f"dreamflow: {line}", err=True))
     config = _config(hosts=(host,), database=":memory:" if data is None else str(data), key_file=keys, **options)
     with bind(host, port) as listening:
         if warning := exposure(host):
             typer.echo(f"dreamflow: {warning}", err=True)
         try:
-            serve(config, listening, lambda url: typer.echo(f"Klaviyo is emulated at {url}"))
+            serve(config, listening, lambda url: typer.echo(f"Klaviyo is emulated at {url}"), prepare)
         except StateError as error:
             raise CannotServe(str(error)) from None
 
