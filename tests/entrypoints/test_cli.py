@@ -9,12 +9,16 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import typer
 
+from dreamflow.entrypoints.cli import app
 from dreamflow.kit.turn import turn
-from klaviyo_emulator import DEFAULT_PORT
+from klaviyo_emulator import DEFAULT_PORT, EmulatorConfig
+from klaviyo_emulator.__main__ import parser
 
 ISSUERS = json.dumps([{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "s" * 40}])
 COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "packs lint", "config", "config check"]
@@ -91,6 +95,7 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
         (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),
         (("config", "check"), {"DREAMFLOW_HTTP__PORT": "many"}, "DREAMFLOW_HTTP__PORT"),
+        (("emulator", "--faults", "create_evnt:503"), {}, "did you mean create_event?"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(
@@ -146,6 +151,18 @@ def test_the_emulator_serves_those_whose_keys_it_has(tmp_path: Path) -> None:
 
 def test_the_emulator_listens_where_its_own_command_does() -> None:
     assert f"[default: {DEFAULT_PORT}]" in dreamflow("emulator", "--help").stdout
+
+
+def test_the_emulators_options_are_those_of_its_own_command() -> None:
+    own = {action.dest: action.default for action in parser()._actions if action.dest != "help"}
+    command: Any = typer.main.get_command(app)
+    options = {option.name: option.default for option in command.commands["emulator"].params}
+    assert options.keys() == own.keys()
+    assert options | {"data": own["data"]} == own
+    config = EmulatorConfig()
+    for name, value in own.items():
+        if hasattr(config, name) and name not in {"limits", "acceptance_log"}:
+            assert getattr(config, name) == value, name
 
 
 def test_serve_refuses_the_demos_issuer(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from dreamflow._version import __version__
+from dreamflow.bench import BenchName
 from dreamflow.entrypoints.failures import EXPECTED
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ def emulator(
         BulkDuplicates, typer.Option(help="Which repeated unique_id fails a bulk request.")
     ] = BulkDuplicates.REQUEST,
     acceptance_log: Annotated[Switch, typer.Option(help="Note each request that changed something.")] = Switch.OFF,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty state with 200 made-up families.")] = False,
+    families: Annotated[
+        int | None, typer.Option(metavar="N", help="The same with so many families, up to 100,000.")
+    ] = None,
 ) -> None:
     """Run a stateful Klaviyo on localhost; the official SDK drives it unchanged.
 
@@ -156,6 +161,8 @@ def emulator(
         job_ms=job_ms,
         bulk_duplicates=bulk_duplicates.value,
         acceptance_log=acceptance_log is Switch.ON,
+        demo=demo,
+        families=families,
     )
 
 
@@ -210,6 +217,27 @@ def lint(
     from dreamflow.entrypoints.packs import lint as run
 
     run(folder)
+
+
+@app.command()
+def bench(
+    name: Annotated[BenchName, typer.Argument(metavar="NAME", help=f"What to measure: {', '.join(BenchName)}.")],
+    short: Annotated[bool, typer.Option("--short", help="Less of everything; ends within 150 seconds.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Data sets to measure with; without it those rows are skipped.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what the program promises on this machine; exit status 1 when a promise is not kept.
+
+    Progress goes to the standard error. Nothing leaves this machine, and settings for a real Klaviyo account are
+    ignored.
+    """
+    from dreamflow.entrypoints.bench import run
+
+    settings = _settings()
+    folder = settings.data_dir if data is None else data
+    run(name, short=short, as_json=as_json, data=folder, state_dir=settings.state_dir)
 
 
 @config_app.command()
