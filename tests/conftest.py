@@ -12,7 +12,7 @@ from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import RunningEmulator, running_emulator
 from world import World, world
 
-pytest_plugins = ["coverage_gate"]
+pytest_plugins = ["coverage_gate", "pytester"]
 
 # The same examples in every run: a red test stays red until it is mended.
 hypothesis_settings.register_profile("dreamflow", derandomize=True, deadline=None)

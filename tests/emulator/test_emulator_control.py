@@ -89,7 +89,7 @@ def test_the_index_names_every_path(free: Served) -> None:
 
 def test_the_page_in_the_documents_has_them_too() -> None:
     rows = [f"| `{route.method} {BASE}{route.path.rstrip('/')}` | {route.summary} |" for route in ROUTES]
-    assert "\n".join(rows) in (Path(__file__).parents[2] / "docs/emulator.md").read_text()
+    assert "\n".join(rows) in (Path(__file__).parents[2] / "docs/emulator-reference.md").read_text()
 
 
 def test_health_counts_what_is_stored(free: Served) -> None:

@@ -207,7 +207,7 @@ def test_the_command_takes_faults_and_says_what_is_wrong(capsys: pytest.CaptureF
     help_text = parser().format_help()
     for line in filter(None, map(str.strip, GRAMMAR.splitlines())):
         assert line in help_text
-    assert GRAMMAR in (Path(__file__).parents[2] / "docs/emulator.md").read_text()
+    assert GRAMMAR in (Path(__file__).parents[2] / "docs/emulator-reference.md").read_text()
     with pytest.raises(ValueError, match=r"^faults: "):
         EmulatorConfig(faults="x")
 

@@ -110,10 +110,11 @@ def test_an_operation_is_absent_before_its_first_revision(free: Served) -> None:
         ("GET", "/api/profiles/%FF", 404),
         ("GET", "/api/profile-merge/x/y", 404),
         ("GET", "/api/web-feeds", 501),
-        ("POST", "/api/metric-aggregates", 501),
+        ("POST", "/api/forms", 501),
         ("POST", "/client/events", 501),
         ("GET", "/client/nothing", 404),
-        ("GET", "/api/catalog-items/$custom:::$default:::a%2Fb", 501),
+        ("GET", "/api/reviews/a%2Fb", 501),
+        ("GET", "/api/catalog-items/$custom:::$default:::a%2Fb", 404),
     ],
 )
 def test_paths(free: Served, method: str, path: str, status: int) -> None:

@@ -220,7 +220,7 @@ def test_windows_are_per_endpoint_and_per_app(klaviyo: Served) -> None:
 
 def test_a_daily_window_is_in_the_header(klaviyo: Served) -> None:
     response = klaviyo.wire.post("/api/campaign-values-reports", {})
-    assert response.status_code == 501
+    assert response.status_code == 400
     assert response.headers["ratelimit-limit"] == "1, 1;w=1, 2;w=60, 225;w=86400"
 
 

@@ -69,7 +69,7 @@ async def overview(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> 
     )
     recent = instruments.requests.latest(_RECENT)
     parts = [
-        heading(visit, deck.context.config.account_name, about),
+        heading(visit, deck.context.account_name, about),
         _warnings(deck),
         tag("div", *counted, class_="counts"),
         tag("h2", "Point something at it"),
