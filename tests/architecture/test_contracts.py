@@ -97,6 +97,7 @@ PLANTS = {
     "A5: the client reads the product": ("aioklaviyo/retry.py", "import dreamflow.kit.clock"),
     "A6: a page calls Klaviyo": ("dreamflow/web/pages.py", "import aioklaviyo"),
     "A7: the worker knows the emulator": ("dreamflow/entrypoints/worker.py", "import klaviyo_emulator"),
+    "A7: the frame of the benches knows the emulator": ("dreamflow/bench/runner.py", "import klaviyo_emulator"),
     "A8: a service reads settings": ("dreamflow/web/health.py", "import dreamflow.settings"),
     "A9: a circle": ("klaviyo_emulator/ids.py", "import klaviyo_emulator.app"),
 }

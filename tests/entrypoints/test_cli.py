@@ -21,7 +21,19 @@ from klaviyo_emulator import DEFAULT_PORT, EmulatorConfig
 from klaviyo_emulator.__main__ import parser
 
 ISSUERS = json.dumps([{"issuer": "https://i.example", "audience": "dreamflow", "hs256_secret": "s" * 40}])
-COMMANDS = ["demo", "serve", "worker", "emulator", "token", "tonight", "story", "packs lint", "config", "config check"]
+COMMANDS = [
+    "demo",
+    "serve",
+    "worker",
+    "emulator",
+    "token",
+    "tonight",
+    "story",
+    "bench",
+    "packs lint",
+    "config",
+    "config check",
+]
 
 # The command, killed as soon as the database of the weeks that are to be lived is open.
 CUT_OFF = """
@@ -92,6 +104,8 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("worker",), {}, "nowhere to deliver"),
         (("serve",), {"DREAMFLOW_KLAVIYO__API_KEY": "pk_x\n"}, "DREAMFLOW_KLAVIYO__API_KEY"),
         (("serve",), {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__HOST": "é..x"}, "Cannot listen on é..x"),
+        (("bench", "patience"), {}, "'patience' is not one of 'emulator'"),
+        (("bench", "emulator", "--data", "nowhere"), {}, "There is no folder nowhere"),
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
         (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),
         (("config", "check"), {"DREAMFLOW_HTTP__PORT": "many"}, "DREAMFLOW_HTTP__PORT"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreamflow.bench.emulator.tour.guide import AREAS, Toured, take
+from dreamflow.bench.emulator.tour.guide import AREAS, EXPECTED, Toured, take
 from dreamflow.bench.emulator.tour.official import SdkMissingError
 
-__all__ = ["AREAS", "SdkMissingError", "Toured", "take"]
+__all__ = ["AREAS", "EXPECTED", "SdkMissingError", "Toured", "take"]

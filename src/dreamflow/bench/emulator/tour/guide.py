@@ -38,6 +38,8 @@ AREAS = (
     "Reporting",
 )
 """What the emulator serves, as the SDK divides the API."""
+EXPECTED = frozenset(name for name, operation in operations().items() if operation.area in AREAS)
+"""Their operations, as far as the emulator knows. What the SDK has beyond them is a part of the tour, too."""
 _REVISION = "2026-10-15"
 _COLLECTION = re.compile(r"/api/([^/]+)/\{")
 _TIMEOUT = 60.0
@@ -48,9 +50,10 @@ class Toured:
     """What came of a tour."""
 
     operations: frozenset[str]
-    """All that there is to drive."""
+    """All that there is to drive: what the emulator knows, and what the SDK has."""
     failed: Mapping[str, str]
-    """Why an operation was not driven: what was wrong with one call of it, or that there was none."""
+    """Why an operation was not driven: what was wrong with a call of it, or that there was none. Also of operations of
+    other areas that were to help."""
 
     @property
     def driven(self) -> frozenset[str]:
@@ -72,10 +75,9 @@ class _Tour:
         self._url = url
         self._sdk = Sdk(url, key)
         self._pad = Pad()
-        known = operations()
-        offered = [(area, names) for area in AREAS for names in self._sdk.operations(area)]
-        # An operation that only the SDK knows stays in the list by its first name, and nobody drives it.
-        self._areas = {min(names & known.keys(), default=min(names)): area for area, names in offered}
+        offered = [names for area in AREAS for names in self._sdk.operations(area)]
+        # An operation that only the SDK knows is in the list by its first name, and nobody drives it.
+        self._operations = EXPECTED.union(min(names & EXPECTED, default=min(names)) for names in offered)
         self._done: set[str] = set()
         self._failed: dict[str, str] = {}
 
@@ -89,7 +91,7 @@ class _Tour:
 
     def read(self) -> None:
         """Read what was not read so far, with all that can be included."""
-        for name in self._areas:
+        for name in sorted(self._operations):
             operation = operations().get(name)
             if operation is None or operation.method != "GET" or name in self._done:
                 continue
@@ -102,8 +104,8 @@ class _Tour:
             self._step(Step(name, query=query))
 
     def result(self) -> Toured:
-        never = {name: "no step calls it" for name in self._areas if name not in self._done}
-        return Toured(frozenset(self._areas), {**never, **self._failed})
+        never = dict.fromkeys(self._operations - self._done, "no step calls it")
+        return Toured(self._operations, never | self._failed)
 
     def _step(self, step: Step) -> None:
         operation, pad = operations()[step.operation], self._pad
@@ -113,7 +115,7 @@ class _Tour:
             arguments: list[object] = [pad[step.of or collection[1]]] if collection else []
             if step.body is not None:
                 arguments.append(step.body(pad) if callable(step.body) else step.body)
-            answer = self._sdk.call(self._areas[step.operation], step.operation, *arguments, **step.query)
+            answer = self._sdk.call(operation.area, step.operation, *arguments, **step.query)
             if not step.keeps:
                 pad.note(answer)
             elif found := resources(answer):

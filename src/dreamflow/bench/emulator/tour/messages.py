@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _LATER = "2100-01-01T09:00:00+00:00"
 _HTML = "<p>Good night, {{ first_name|default:'you' }}</p>"
 _FROM = {"from_label": "Stories", "from_email": "stories@example.org"}
+_PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 _SMS = {"name": "A", "details": {"channel": "sms", "body": "Good night"}}
 _BLOCK: Document = {"content_type": "block", "type": "html", "data": {"content": _HTML, "display_options": {}}}
 
@@ -106,6 +107,15 @@ def _converted(pad: Pad, kind: str, **more: str) -> Document:
     return _report(kind, "conversions", conversion_metric_id=pad["metrics"], **more)
 
 
+def _image(pad: Pad) -> Document:
+    return {"data": {"type": "image", "id": pad["images"]}}
+
+
+def _translation(pad: Pad) -> Document:
+    languages = {"source_locale": "en", "target_locales": ["de"], "fallback_locale": "en", "channel": "email"}
+    return document("translation", languages, to_one("campaign-variation", pad["campaign-variations"]))
+
+
 _TEMPLATES: Sequence[Step | Wait] = [
     Step("create_template", document("template", {"name": "Night", "editor_type": "CODE", "html": _HTML})),
     Step("update_template", lambda pad: document("template", {"name": "Story"}, id=pad["templates"])),
@@ -185,6 +195,13 @@ _CAMPAIGNS: Sequence[Step | Wait] = [
         lambda pad: document("campaign-variation", {"definition": {"name": "B"}}, id=pad["campaign-variations"]),
     ),
     Step("delete_campaign_variation", of="second variation"),
+    # Images and translations belong to other areas, but campaigns can show them.
+    Step("upload_image_from_url", document("image", {"name": "Lamp", "import_from_url": _PIXEL})),
+    Step("update_image_for_campaign_message", _image, of="second message"),
+    Step("get_variations_for_campaign_message", of="second message", keeps="variation with image"),
+    Step("get_image_for_campaign_message", of="second message"),
+    Step("get_image_for_campaign_variation", of="variation with image"),
+    Step("create_translation", _translation),
     Step("delete_campaign_message", of="third message"),
     Step("delete_campaign_message", of="second message"),
     Step("delete_campaign_audience", of="third audience"),

@@ -64,6 +64,10 @@ def _quiet(pad: Pad) -> Document:
     return document("segment", {"name": "Readers", "definition": definition})
 
 
+def _subscription(pad: Pad, verb: str, profile: Document) -> Document:
+    return document(f"profile-subscription-bulk-{verb}-job", _profiles(profile), to_one("list", pad["lists"]))
+
+
 STEPS: Sequence[Step | Wait] = [
     Step("get_accounts"),
     # The first events make the metric and the profile that the rest is about.
@@ -131,10 +135,6 @@ STEPS: Sequence[Step | Wait] = [
     Step("update_segment", lambda pad: document("segment", {"name": "Quiet"}, id=pad["segments"])),
     Wait(1),
 ]
-
-
-def _subscription(pad: Pad, verb: str, profile: Document) -> Document:
-    return document(f"profile-subscription-bulk-{verb}-job", _profiles(profile), to_one("list", pad["lists"]))
 
 
 LAST: Sequence[Step | Wait] = [

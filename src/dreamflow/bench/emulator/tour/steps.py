@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from klaviyo_emulator.jsonapi import COLLECTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -33,7 +35,7 @@ class Pad:
     def note(self, answer: Document) -> None:
         """Keep the ids of an answer by their collections, where there are none yet."""
         for resource in resources(answer):
-            self._ids.setdefault(collection_of(resource["type"]), resource["id"])
+            self._ids.setdefault(COLLECTIONS.get(resource["type"], resource["type"]), resource["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,9 @@ class Wait:
 
 def resources(answer: Document) -> list[Document]:
     """The resources of an answer that have an id."""
-    data = answer.get("data") or []
+    data: object = answer.get("data") or []
     listed = cast("list[Document]", data if isinstance(data, list) else [data])
     return [one for one in listed if "id" in one]
-
-
-def collection_of(kind: str) -> str:
-    """The segment of a path that stands for all resources of a type."""
-    if kind == "template-universal-content":
-        return kind
-    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def document(kind: str, attributes: Document | None = None, related: Document | None = None, **more: str) -> Document:
