@@ -51,6 +51,7 @@ COLLECTIONS: Mapping[str, str] = {
     "flow-values-report": "flow-values-reports",
     "form-series-report": "form-series-reports",
     "form-values-report": "form-values-reports",
+    "image": "images",
     "import-error": "import-errors",
     "list": "lists",
     "mapped-metric": "mapped-metrics",
@@ -71,6 +72,7 @@ COLLECTIONS: Mapping[str, str] = {
     "template": "templates",
     "template-preview-send-job": "template-preview-send-jobs",
     "template-universal-content": "template-universal-content",
+    "translation": "translations",
     "webhook": "webhooks",
     "webhook-topic": "webhook-topics",
 }

@@ -25,6 +25,7 @@ from klaviyo_emulator.routes.campaigns import (
     variation_body,
 )
 from klaviyo_emulator.routes.context import Reply
+from klaviyo_emulator.routes.images import IMAGE
 from klaviyo_emulator.routes.resources import ResourceType, write_one, write_silently
 from klaviyo_emulator.routes.templates import require_reusable
 from klaviyo_emulator.state import links

@@ -140,7 +140,6 @@ ROUTES: Routes = {
     "delete_translation": delete,
     "get_campaign_variation_for_translation": related(TRANSLATION_TYPE, VARIATION),
     "get_campaign_variation_id_for_translation": related_ids(TRANSLATION_TYPE, VARIATION),
-    "get_flow_message_for_translation": related(TRANSLATION_TYPE, "flow-message"),
     "get_flow_message_id_for_translation": related_ids(TRANSLATION_TYPE, "flow-message"),
     "get_template_for_translation": related(TRANSLATION_TYPE, "template"),
     "get_template_id_for_translation": related_ids(TRANSLATION_TYPE, "template"),
