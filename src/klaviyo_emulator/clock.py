@@ -13,6 +13,8 @@ Clock = Callable[[], datetime]
 """Answers the present as an aware datetime."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS = 1_000_000
+"""How many make a second."""
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 _DATETIME = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII
@@ -98,6 +100,11 @@ def parse_instant(text: str) -> datetime | None:
 def format_instant(epoch_seconds: int) -> str:
     """`2026-09-04T13:39:33+00:00`, the form of profiles, metrics and events."""
     return (EPOCH + timedelta(seconds=epoch_seconds)).isoformat()
+
+
+def format_seconds(epoch_microseconds: int) -> str:
+    """The same form for an instant that is kept in microseconds."""
+    return format_instant(epoch_microseconds // MICROSECONDS)
 
 
 def format_micros(epoch_microseconds: int) -> str:

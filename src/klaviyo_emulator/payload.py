@@ -90,6 +90,14 @@ def text(parent: Object, name: str, pointer: str) -> str | None:
     return value
 
 
+def filled(parent: Object, name: str, pointer: str) -> str:
+    """A string that is known to be there, and must hold more than blanks."""
+    value: str = parent[name]
+    if not value.strip():
+        raise invalid(f"'{name}' must not be empty.", f"{pointer}/{name}")
+    return value
+
+
 def number(parent: Object, name: str, pointer: str) -> int | float | None:
     """A finite number of at most 64 bits, or None when it is absent or null."""
     value = parent.get(name)

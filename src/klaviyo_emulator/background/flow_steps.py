@@ -12,7 +12,7 @@ from datetime import UTC, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from klaviyo_emulator.clock import EPOCH, format_instant, whole_seconds
+from klaviyo_emulator.clock import EPOCH, MICROSECONDS, format_instant, whole_seconds
 from klaviyo_emulator.flows.actions import BRANCHES, data_of, exit_of
 from klaviyo_emulator.flows.conditions import parse_groups
 from klaviyo_emulator.flows.times import PROFILE, following, zone_named
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 SMART_SENDING_SECONDS = 16 * 3600
 """Who got mail within this time gets none of a message that has smart sending on."""
-_MICROSECONDS = 1_000_000
 _UNITS: Mapping[str, tuple[timedelta, timedelta]] = {
     "days": (timedelta(days=1), timedelta(hours=1)),
     "hours": (timedelta(hours=1), timedelta(minutes=1)),
@@ -120,7 +119,7 @@ class Visit:
             profile=self.profile.seq,
             profile_id=self.profile.id,
             now=self.mint.now(),
-            entered=self.run.entered_us // _MICROSECONDS,
+            entered=self.run.entered_us // MICROSECONDS,
             event=self.run.event,
             run=self.run.seq,
         )

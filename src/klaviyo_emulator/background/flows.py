@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from klaviyo_emulator.background.flow_steps import Visit, perform
+from klaviyo_emulator.clock import MICROSECONDS
 from klaviyo_emulator.flows.conditions import parse_groups
 from klaviyo_emulator.flows.definition import REENTRY_UNITS
 from klaviyo_emulator.state.events import find_event
@@ -52,7 +53,6 @@ class Arrival(NamedTuple):
 
 STEP_TASK = "flow-step"
 """The task `{"run": row, "action": id}`: a profile comes to an action."""
-_MICROSECONDS = 1_000_000
 _LOOKS_BEHIND = 144
 """How many looks at a segment one day has. A clock that jumps further is followed in longer steps at first."""
 _OF_KLAVIYO = "SELECT 1 FROM metric WHERE id = ? AND service = 'klaviyo'"
@@ -130,8 +130,8 @@ def _enter(context: Context, connection: sqlite3.Connection, flow: Record, arriv
         flow_id=flow.id,
         profile=profile.seq,
         profile_id=profile.id,
-        now=at_us // _MICROSECONDS,
-        entered=at_us // _MICROSECONDS,
+        now=at_us // MICROSECONDS,
+        entered=at_us // MICROSECONDS,
         event=None if event is None else event.seq,
     )
     wanted = [flow.body["profile_filter"], *(trigger.get("trigger_filter") for trigger in flow.body["triggers"])]
@@ -150,7 +150,7 @@ def _may_enter(connection: sqlite3.Connection, flow: Record, profile: Profile, a
         return flow.body["trigger_type"] == "Metric"
     if criteria["unit"] == "alltime":
         return False
-    return at_us - last >= criteria["duration"] * REENTRY_UNITS[criteria["unit"]] * _MICROSECONDS
+    return at_us - last >= criteria["duration"] * REENTRY_UNITS[criteria["unit"]] * MICROSECONDS
 
 
 def _is_own_doing(connection: sqlite3.Connection, flow: Record, event: Event, profile: Profile, task: Task) -> bool:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from klaviyo_emulator.clock import EPOCH
+from klaviyo_emulator.clock import EPOCH, MICROSECONDS
 from klaviyo_emulator.inspector.markup import Html, document, join, raw_style, tag
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SECTIONS: Mapping[str, str] = {
     "/inspector/requests": "Requests",
 }
 REFRESH_SECONDS = 3
-_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def instant(epoch_seconds: float) -> Html:
 
 def instant_us(epoch_microseconds: int) -> Html:
     """An instant that is kept in microseconds."""
-    return instant(epoch_microseconds // _MICROSECONDS)
+    return instant(epoch_microseconds // MICROSECONDS)
 
 
 def pill(text: str, kind: str | None = None) -> Html:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import EPOCH, format_instant, parse_instant, whole_seconds
 from klaviyo_emulator.errors import invalid, invalid_parameter
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.bulk_jobs import BulkJob, described, job_routes
 from klaviyo_emulator.routes.record_pages import record_pages
 from klaviyo_emulator.routes.resources import (
@@ -109,9 +110,7 @@ async def delete_coupon_code(context: Context, request: ApiRequest) -> Reply:
 
 def _create_code(context: Context, connection: sqlite3.Connection, mint: Mint, data: Object) -> Record:
     attributes: Object = data["attributes"]
-    unique_code: str = attributes["unique_code"]
-    if not unique_code.strip():
-        raise invalid("'unique_code' must not be empty.", f"{_ATTRIBUTES}/unique_code")
+    unique_code = filled(attributes, "unique_code", _ATTRIBUTES)
     coupon_id = _coupon_id(data)
     if coupon_id is None:
         raise invalid("'coupon' is a required relationship.", "/data/relationships/coupon/data")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from klaviyo_emulator.clock import format_micros
 from klaviyo_emulator.errors import invalid
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.resources import (
     linked,
     many,
@@ -63,7 +64,7 @@ TYPES: Types = {"custom-metric": CUSTOM_METRIC}
 async def create_custom_metric(context: Context, request: ApiRequest) -> Reply:
     """Make a custom metric from metrics that exist."""
     attributes = request.resource()["attributes"]
-    name = _name(attributes["name"])
+    name = filled(attributes, "name", "/data/attributes")
     definition = _definition(attributes["definition"])
     maximum = MAXIMUM_WITH_ADVANCED_KDP if context.config.advanced_kdp else MAXIMUM
 
@@ -85,7 +86,7 @@ async def update_custom_metric(context: Context, request: ApiRequest) -> Reply:
     attributes: Object = request.resource()["attributes"]
     changes: Object = {}
     if attributes.get("name") is not None:
-        changes["name"] = _name(attributes["name"])
+        changes["name"] = filled(attributes, "name", "/data/attributes")
     if attributes.get("definition") is not None:
         changes["definition"] = _definition(attributes["definition"])
 
@@ -109,12 +110,6 @@ async def delete_custom_metric(context: Context, request: ApiRequest) -> Reply:
         delete_record(connection, "custom-metric", record.id)
 
     return await write_silently(context, work)
-
-
-def _name(name: str) -> str:
-    if not name.strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
-    return name
 
 
 def _refuse_known(connection: sqlite3.Connection, name: str, own: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from klaviyo_emulator.clock import format_instant
+from klaviyo_emulator.clock import format_seconds
 from klaviyo_emulator.errors import invalid
 from klaviyo_emulator.flows.actions import (
     BRANCHES,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 _DEFINITION = "/data/attributes/definition"
 _ANCHOR = "/data/attributes/anchor-action"
 _FLOW = "/data/relationships/flow/data/id"
-_MICROSECONDS = 1_000_000
 _ANY_LINKS: Shape = {"next": "string", "next_if_true": "string", "next_if_false": "string"}
 _ANY_BRANCHES: Shape = {
     "branches*": [
@@ -75,8 +74,8 @@ _ANY_BRANCHES: Shape = {
 
 def _times(record: Record) -> Document:
     return {
-        "created": format_instant(record.created_us // _MICROSECONDS),
-        "updated": format_instant(record.updated_us // _MICROSECONDS),
+        "created": format_seconds(record.created_us),
+        "updated": format_seconds(record.updated_us),
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import format_instant
+from klaviyo_emulator.clock import format_seconds
 from klaviyo_emulator.errors import invalid
 from klaviyo_emulator.flows.actions import STATUSES
 from klaviyo_emulator.flows.definition import read_definition
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.flow_actions import FLOW_ACTION, FLOW_MESSAGE
 from klaviyo_emulator.routes.flow_actions import ROUTES as ACTION_ROUTES
 from klaviyo_emulator.routes.resources import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.state.records import Record
 
 _ATTRIBUTES = "/data/attributes"
-_MICROSECONDS = 1_000_000
 
 
 def _attributes(_view: View, flow: Record) -> Document:
@@ -44,8 +44,8 @@ def _attributes(_view: View, flow: Record) -> Document:
         "name": flow.body["name"],
         "status": flow.body["status"],
         "archived": flow.body["archived"],
-        "created": format_instant(flow.created_us // _MICROSECONDS),
-        "updated": format_instant(flow.updated_us // _MICROSECONDS),
+        "created": format_seconds(flow.created_us),
+        "updated": format_seconds(flow.updated_us),
         "trigger_type": flow.body["trigger_type"],
     }
 
@@ -75,13 +75,12 @@ TYPES: Types = {FLOW: FLOW_TYPE, "flow-action": FLOW_ACTION, "flow-message": FLO
 async def post_flow(context: Context, request: ApiRequest) -> Reply:
     """Make a flow, as a draft."""
     attributes: Object = request.resource()["attributes"]
-    if not attributes["name"].strip():
-        raise invalid("'name' must not be empty.", f"{_ATTRIBUTES}/name")
+    name = filled(attributes, "name", _ATTRIBUTES)
     pointer = f"{_ATTRIBUTES}/definition"
     definition = read_definition(attributes["definition"], pointer)
 
     def work(connection: sqlite3.Connection) -> Record:
-        return create_flow(connection, context.mint, attributes["name"], definition, pointer)
+        return create_flow(connection, context.mint, name, definition, pointer)
 
     return await write_one(context, request, _CREATED, work, 201)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.errors import conflict, invalid, invalid_parameter
-from klaviyo_emulator.payload import Object, as_object, flag, only, related_id, text
+from klaviyo_emulator.payload import Object, as_object, filled, flag, only, related_id, text
 from klaviyo_emulator.routes.campaign_details import check_address, read_details
 from klaviyo_emulator.routes.campaign_parts import send_times, set_image
 from klaviyo_emulator.routes.campaign_types import CAMPAIGN_COLUMNS, instant
 from klaviyo_emulator.routes.campaigns import check_apart, check_groups, require_draft
+from klaviyo_emulator.routes.images import IMAGE
 from klaviyo_emulator.routes.resources import (
     Relation,
     ResourceType,
@@ -173,7 +174,7 @@ async def list_campaigns(context: Context, request: ApiRequest) -> Reply:
 async def create(context: Context, request: ApiRequest) -> Reply:
     """Make a campaign with its message."""
     attributes: Object = request.resource()["attributes"]
-    name = _name(attributes["name"])
+    name = filled(attributes, "name", _ATTRIBUTES)
     messages: list[Object] = attributes["campaign-messages"]["data"]
     if len(messages) != 1:
         raise invalid("A campaign has one message here.", _MESSAGES)
@@ -211,7 +212,7 @@ async def update(context: Context, request: ApiRequest) -> Reply:
     _check_strategy(attributes.get("send_strategy"))
     changes: Body = {}
     if attributes.get("name") is not None:
-        changes["name"] = _name(attributes["name"])
+        changes["name"] = filled(attributes, "name", _ATTRIBUTES)
     if attributes.get("send_strategy") is not None:
         changes["send_strategy"] = attributes["send_strategy"]
     params = _params(attributes)
@@ -416,12 +417,6 @@ def _content(definition: Object, pointer: str, known: tuple[str, ...]) -> Object
 def _below(parent: Object, name: str, pointer: str) -> Object:
     value = parent.get(name)
     return {} if value is None else as_object(value, f"{pointer}/{name}")
-
-
-def _name(name: str) -> str:
-    if not name.strip():
-        raise invalid("'name' must not be empty.", f"{_ATTRIBUTES}/name")
-    return name
 
 
 def _check_strategy(strategy: Object | None) -> None:

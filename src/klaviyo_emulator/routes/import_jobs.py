@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import format_instant
+from klaviyo_emulator.clock import MICROSECONDS, format_instant, format_seconds
 from klaviyo_emulator.errors import invalid, too_large
 from klaviyo_emulator.payload import related_ids as targets
 from klaviyo_emulator.routes.lists import LIST_TYPE
@@ -37,12 +37,11 @@ IMPORT_JOB = "profile-bulk-import-job"
 IMPORT_ERROR = "import-error"
 PROFILES = "/data/attributes/profiles/data"
 MAXIMUM_PROFILES = 10_000
-_MICROSECONDS = 1_000_000
 _LIFE_SECONDS = 7 * 86_400
 
 
 def _attributes(_view: View, job: Record) -> Document:
-    created = job.created_us // _MICROSECONDS
+    created = job.created_us // MICROSECONDS
     return {
         "status": job.body["status"],
         "created_at": format_instant(created),
@@ -60,7 +59,7 @@ def _error_attributes(_view: View, error: Record) -> Document:
 
 
 def _moment(microseconds: int | None) -> str | None:
-    return None if microseconds is None else format_instant(microseconds // _MICROSECONDS)
+    return None if microseconds is None else format_seconds(microseconds)
 
 
 JOB = record_type(

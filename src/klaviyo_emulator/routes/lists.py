@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import format_instant
+from klaviyo_emulator.clock import format_seconds
 from klaviyo_emulator.errors import invalid
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.members import member_ids, member_relation, members
 from klaviyo_emulator.routes.profiles import PROFILE
 from klaviyo_emulator.routes.resources import (
@@ -36,14 +37,13 @@ if TYPE_CHECKING:
 
 MAXIMUM_MEMBERS = 1000
 """Profiles in one call that adds or removes."""
-_MICROSECONDS = 1_000_000
 
 
 def _attributes(_view: View, record: Record) -> Document:
     return {
         "name": record.body["name"],
-        "created": format_instant(record.created_us // _MICROSECONDS),
-        "updated": format_instant(record.updated_us // _MICROSECONDS),
+        "created": format_seconds(record.created_us),
+        "updated": format_seconds(record.updated_us),
         "opt_in_process": record.body["opt_in_process"],
     }
 
@@ -66,7 +66,7 @@ async def create_list(context: Context, request: ApiRequest) -> Reply:
     """Make a list."""
     attributes: Object = request.resource()["attributes"]
     body = {
-        "name": _name(attributes),
+        "name": filled(attributes, "name", "/data/attributes"),
         "opt_in_process": attributes.get("opt_in_process") or context.config.opt_in_process,
     }
 
@@ -81,7 +81,7 @@ async def update_list(context: Context, request: ApiRequest) -> Reply:
     attributes: Object = request.resource()["attributes"]
     changes = {name: attributes[name] for name in ("name", "opt_in_process") if attributes.get(name) is not None}
     if "name" in changes:
-        _name(attributes)
+        filled(attributes, "name", "/data/attributes")
 
     def work(connection: sqlite3.Connection) -> Record:
         return change_record(connection, context.mint, LIST_TYPE.get(connection, request.arguments[0]), changes)
@@ -132,13 +132,6 @@ def _profile_ids(request: ApiRequest) -> list[str]:
     if len(profile_ids) > MAXIMUM_MEMBERS:
         raise invalid(f"At most {MAXIMUM_MEMBERS} profiles can be added or removed at once.", "/data")
     return profile_ids
-
-
-def _name(attributes: Object) -> str:
-    name: str = attributes["name"]
-    if not name.strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
-    return name
 
 
 ROUTES: Routes = {

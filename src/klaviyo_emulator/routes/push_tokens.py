@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import format_instant
-from klaviyo_emulator.errors import invalid, too_large
+from klaviyo_emulator.clock import format_instant, format_seconds
+from klaviyo_emulator.errors import too_large
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.profile_input import IN_EVENT, read_profile, require_identifier
 from klaviyo_emulator.routes.profiles import MAXIMUM_BYTES, upsert
 from klaviyo_emulator.routes.resources import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.payload import Object
     from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, Types
 
-_MICROSECONDS = 1_000_000
 _OWNER = "(SELECT target FROM link WHERE type = 'push-token' AND relation = 'profile' AND owner = record.id)"
 _METADATA = (
     "device_id",
@@ -49,7 +49,7 @@ _METADATA = (
 def _attributes(_view: View, token: Record) -> Document:
     body = token.body
     return {
-        "created": format_instant(token.created_us // _MICROSECONDS),
+        "created": format_seconds(token.created_us),
         "token": body["name"],
         "enablement_status": body["enablement_status"],
         "platform": body["platform"],
@@ -75,8 +75,7 @@ async def create_push_token(context: Context, request: ApiRequest) -> Reply:
     if request.size > MAXIMUM_BYTES:
         raise too_large(f"A push token payload may have {MAXIMUM_BYTES} bytes.")
     attributes: Object = request.resource()["attributes"]
-    if not attributes["token"].strip():
-        raise invalid("'token' must not be empty.", "/data/attributes/token")
+    filled(attributes, "token", "/data/attributes")
     at = "/data/attributes/profile/data"
     change = read_profile(attributes["profile"]["data"], IN_EVENT, at)
     require_identifier(change, IN_EVENT, at)

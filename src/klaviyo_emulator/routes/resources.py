@@ -215,38 +215,29 @@ def many(kind: ResourceType[Row]) -> Handler:
 
 def related(kind: ResourceType[Row], name: str) -> Handler:
     """Read what a resource is related to: one resource, null, or a page."""
-    relation = kind.relation(name)
-
-    async def handle(context: Context, request: ApiRequest) -> Reply:
-        def work(connection: sqlite3.Connection) -> Reply:
-            view = View(connection, context, request)
-            owner = kind.identify(kind.get(connection, request.arguments[0]))
-            target = view.type_named(relation.target)
-            if relation.many:
-                return page_of(view, target, relation.select(owner))
-            found = [target.find(connection, target_id) for target_id in links.ids(connection, relation.select(owner))]
-            if not found or found[0] is None:
-                return Reply(200, {"data": None, "links": {"self": request.self_link(context.linker)}})
-            return written(view, target, found[0], 200)
-
-        return await context.read(work)
-
-    return handle
+    return _reading(kind, name, ids_only=False)
 
 
 def related_ids(kind: ResourceType[Row], name: str) -> Handler:
     """Read the ids of what a resource is related to."""
+    return _reading(kind, name, ids_only=True)
+
+
+def _reading(kind: ResourceType[Row], name: str, *, ids_only: bool) -> Handler:
     relation = kind.relation(name)
 
     async def handle(context: Context, request: ApiRequest) -> Reply:
         def work(connection: sqlite3.Connection) -> Reply:
             view = View(connection, context, request)
-            owner = kind.identify(kind.get(connection, request.arguments[0]))
+            selected = relation.select(kind.identify(kind.get(connection, request.arguments[0])))
             target = view.type_named(relation.target)
             if relation.many:
-                return page_of(view, target, relation.select(owner), ids_only=True)
-            found = links.ids(connection, relation.select(owner))
-            data = identifier(relation.target, found[0]) if found else None
+                return page_of(view, target, selected, ids_only=ids_only)
+            found = next(iter(links.ids(connection, selected)), None)
+            row = None if found is None or ids_only else target.find(connection, found)
+            if row is not None:
+                return written(view, target, row, 200)
+            data = identifier(relation.target, found) if found is not None and ids_only else None
             return Reply(200, {"data": data, "links": {"self": request.self_link(context.linker)}})
 
         return await context.read(work)

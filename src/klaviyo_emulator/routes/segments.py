@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import format_instant
+from klaviyo_emulator.clock import format_seconds
 from klaviyo_emulator.errors import invalid
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.freshness import refresh_stale, with_fresh_segment
 from klaviyo_emulator.routes.members import member_ids, member_relation, members
 from klaviyo_emulator.routes.resources import (
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.state.paging import Page
     from klaviyo_emulator.state.records import Subquery
 
-_MICROSECONDS = 1_000_000
 _LIVE_PROCESSING_MS = 9 * 60 * 1000
 """How long the live API was seen to take until a new segment had members, while it said that it was done."""
 _NOT_APPLIED_LIVE = frozenset({"is_active", "is_starred"})
@@ -61,8 +61,8 @@ def _attributes(view: View, segment: Record) -> Document:
     return {
         "name": segment.body["name"],
         "definition": segment.body["definition"],
-        "created": format_instant(segment.created_us // _MICROSECONDS),
-        "updated": format_instant(segment.updated_us // _MICROSECONDS),
+        "created": format_seconds(segment.created_us),
+        "updated": format_seconds(segment.updated_us),
         "is_active": segment.body["is_active"],
         "is_processing": not live and is_processing(segment, view.context.mint.now_us()),
         "is_starred": segment.body["is_starred"],
@@ -96,7 +96,7 @@ async def create_segment(context: Context, request: ApiRequest) -> Reply:
     attributes: Object = request.resource()["attributes"]
     definition = parse_definition(attributes["definition"], _DEFINITION)
     body = {
-        "name": _name(attributes),
+        "name": filled(attributes, "name", "/data/attributes"),
         "definition": attributes["definition"],
         "is_starred": bool(attributes.get("is_starred")),
         "is_active": True,
@@ -115,7 +115,7 @@ async def update_segment(context: Context, request: ApiRequest) -> Reply:
     attributes: Object = request.resource()["attributes"]
     changes = {name: value for name, value in attributes.items() if value is not None}
     if "name" in changes:
-        _name(attributes)
+        filled(attributes, "name", "/data/attributes")
     if changes.get("is_active") is False and len(changes) > 1:
         raise invalid("A segment is deactivated by 'is_active' alone.", "/data/attributes/is_active")
     definition: Definition | None = None
@@ -165,13 +165,6 @@ def _require_references(connection: sqlite3.Connection, definition: Definition) 
             known = any(find_record(connection, kind, reference.id) for kind in ("list", SEGMENT))
         if not known:
             raise invalid(f"There is no {reference.kind} with id {reference.id}.", f"{_DEFINITION}{reference.pointer}")
-
-
-def _name(attributes: Object) -> str:
-    name: str = attributes["name"]
-    if not name.strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
-    return name
 
 
 ROUTES: Routes = {

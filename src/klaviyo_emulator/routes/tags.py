@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.errors import invalid
+from klaviyo_emulator.payload import filled
 from klaviyo_emulator.routes.resources import (
     Relation,
     ResourceType,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from klaviyo_emulator.jsonapi import Document
-    from klaviyo_emulator.payload import Object
     from klaviyo_emulator.routes.context import ApiRequest, Context, Handler, Reply, Routes, Types
     from klaviyo_emulator.state.minting import Mint
 
@@ -89,7 +89,7 @@ def tag_ids(connection: sqlite3.Connection, mint: Mint, plural: str, resource_id
 async def create_tag(context: Context, request: ApiRequest) -> Reply:
     """Make a tag in a group, the default one unless another is named."""
     data = request.resource()
-    name = _name(data)
+    name = filled(data["attributes"], "name", "/data/attributes")
     wanted = data.get("relationships", {}).get("tag-group", {}).get("data", {}).get("id")
 
     def work(connection: sqlite3.Connection) -> Record:
@@ -121,7 +121,7 @@ async def delete_tag(context: Context, request: ApiRequest) -> Reply:
 async def create_tag_group(context: Context, request: ApiRequest) -> Reply:
     """Make a group of tags."""
     data = request.resource()
-    name = _name(data)
+    name = filled(data["attributes"], "name", "/data/attributes")
     exclusive = bool(data["attributes"].get("exclusive"))
 
     def work(connection: sqlite3.Connection) -> Record:
@@ -205,7 +205,7 @@ def _make_room(connection: sqlite3.Connection, tag: Record, plural: str, resourc
 
 
 async def _rename(context: Context, request: ApiRequest, kind: ResourceType[Record]) -> Reply:
-    name = _name(request.resource())
+    name = filled(request.resource()["attributes"], "name", "/data/attributes")
 
     def work(connection: sqlite3.Connection) -> None:
         record = kind.get(connection, request.arguments[0])
@@ -213,13 +213,6 @@ async def _rename(context: Context, request: ApiRequest, kind: ResourceType[Reco
         change_record(connection, context.mint, record, {"name": name})
 
     return await write_silently(context, work)
-
-
-def _name(data: Object) -> str:
-    name: str = data["attributes"]["name"]
-    if not name.strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
-    return name
 
 
 def _refuse_known(connection: sqlite3.Connection, kind: str, name: str, own: str = "") -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from klaviyo_emulator.clock import format_micros
+from klaviyo_emulator.clock import format_micros, format_seconds
 from klaviyo_emulator.errors import Refusal, conflict, invalid
 from klaviyo_emulator.jsonapi import Document, resource, single
-from klaviyo_emulator.payload import related_id
+from klaviyo_emulator.payload import filled, related_id
 from klaviyo_emulator.routes.context import Reply
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one
 from klaviyo_emulator.state import links
@@ -57,16 +57,12 @@ def _written(revision: str, template: Record, rendered: Rendered) -> Document:
         "html": rendered.html,
         "text": rendered.text,
         "amp": rendered.amp,
-        "created": _seconds(template.created_us),
-        "updated": _seconds(template.updated_us),
+        "created": format_seconds(template.created_us),
+        "updated": format_seconds(template.updated_us),
     }
     if revision >= _SINCE_SCREENSHOTS:
         attributes["screenshot_url"] = SCREENSHOT.format(template.id)
     return attributes
-
-
-def _seconds(microseconds: int) -> str:
-    return format_micros(microseconds - microseconds % 1_000_000)
 
 
 def _page(view: View, start: Position | None, within: Subquery | None) -> Page[Record]:
@@ -227,8 +223,7 @@ def _body(attributes: Object) -> dict[str, Any]:
     editor = attributes["editor_type"]
     if editor not in _EDITORS:
         raise invalid(f"'editor_type' must be one of {', '.join(_EDITORS)}.", "/data/attributes/editor_type")
-    if not attributes["name"].strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
+    filled(attributes, "name", "/data/attributes")
     required = "definition" if editor == DRAGGABLE else "html"
     if attributes.get(required) is None:
         raise invalid(f"'{required}' is required for the editor {editor}.", f"/data/attributes/{required}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from klaviyo_emulator.clock import format_micros
 from klaviyo_emulator.errors import invalid
 from klaviyo_emulator.flows.shapes import members, required
-from klaviyo_emulator.payload import as_object
+from klaviyo_emulator.payload import as_object, filled
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one, write_silently
 from klaviyo_emulator.state.records import Record, change_record, create_record, delete_record
 
@@ -93,7 +93,7 @@ TYPES: Types = {_TYPE: CONTENT}
 async def create_content(context: Context, request: ApiRequest) -> Reply:
     """Store a block."""
     attributes = request.resource()["attributes"]
-    body = {"name": _name(attributes), "definition": _definition(attributes["definition"])}
+    body = {"name": filled(attributes, "name", "/data/attributes"), "definition": _definition(attributes["definition"])}
 
     def work(connection: sqlite3.Connection) -> Record:
         return create_record(connection, context.mint, _TYPE, context.mint.ulid(), body)
@@ -106,7 +106,7 @@ async def update_content(context: Context, request: ApiRequest) -> Reply:
     attributes = request.resource()["attributes"]
     changes: Object = {}
     if attributes.get("name") is not None:
-        changes["name"] = _name(attributes)
+        changes["name"] = filled(attributes, "name", "/data/attributes")
     if attributes.get("definition") is not None:
         changes["definition"] = _definition(attributes["definition"])
 
@@ -140,13 +140,6 @@ async def clone_content(context: Context, request: ApiRequest) -> Reply:
         return create_record(connection, context.mint, _TYPE, context.mint.ulid(), {**content.body, "name": name})
 
     return await write_one(context, request, CONTENT, work, 201)
-
-
-def _name(attributes: Object) -> str:
-    name: str = attributes["name"]
-    if not name.strip():
-        raise invalid("'name' must not be empty.", "/data/attributes/name")
-    return name
 
 
 def _definition(value: object) -> Object:

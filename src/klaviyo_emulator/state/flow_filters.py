@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.clock import MICROSECONDS
 from klaviyo_emulator.flows.conditions import EventProperty, NotInFlow, NotSent, Sample, Unanswerable
 from klaviyo_emulator.segments.compilation import compile_event_filters
 from klaviyo_emulator.segments.dates import Present, bounds
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.flows.conditions import FlowCondition, Groups
     from klaviyo_emulator.segments.filters import RelativeDate
 
-_MICROSECONDS = 1_000_000
 _EVERYBODY = 100
 _SENT_METRICS = {"sms": ("Sent SMS", "Received SMS"), "push": ("Received Push",)}
 _OF_METRIC = "event.metric = (SELECT seq FROM metric WHERE id = :only_metric)"
@@ -56,7 +56,7 @@ def _holds(connection: sqlite3.Connection, condition: FlowCondition, visitor: Vi
             return not _was_sent(connection, channel, _since(within, visitor), visitor.profile)
         case NotInFlow(within):
             last = last_entry(connection, visitor.flow_id, visitor.profile, besides=visitor.run)
-            return last is None or last < _since(within, visitor) * _MICROSECONDS
+            return last is None or last < _since(within, visitor) * MICROSECONDS
         case Sample(percentage):
             return _place(visitor) < percentage
         case Unanswerable():

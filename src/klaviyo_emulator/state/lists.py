@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.clock import MICROSECONDS
 from klaviyo_emulator.state.members import add_members, announce_members, remove_members
 from klaviyo_emulator.state.records import find_record
 from klaviyo_emulator.state.system_events import record_events
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 LIST = "list"
 SUBSCRIBED_TO_LIST = "Subscribed to List"
 UNSUBSCRIBED_FROM_LIST = "Unsubscribed from List"
-_MICROSECONDS = 1_000_000
 
 
 def join_list(
@@ -43,7 +43,7 @@ def join_list(
     entries = [(profile.id, {"List": name}) for profile in joined.values()]
     record_events(connection, mint, SUBSCRIBED_TO_LIST, entries, at=now, backfill=historical)
     if not historical:
-        announce_members(connection, mint, list_id, list(joined), since_us=now * _MICROSECONDS)
+        announce_members(connection, mint, list_id, list(joined), since_us=now * MICROSECONDS)
 
 
 def leave_list(
