@@ -17,9 +17,9 @@ from typing_extensions import override
 
 from klaviyo_emulator import Emulator, EmulatorConfig
 from klaviyo_emulator.app import ROUTES
+from klaviyo_emulator.operations import REVISIONS, Operation, operations
 from klaviyo_emulator.routes.freshness import refresh_stale
 from klaviyo_emulator.state import images
-from klaviyo_emulator.operations import REVISIONS, Operation, operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -277,6 +277,7 @@ def _people(make: Callable[..., str], account: Account) -> None:
         for number, name in enumerate(("Kim", "Lee", "Max", "Noa", "Ola"))
     ]
     make("/api/profile-import", profile_body(email="kim@example.org", meta={"patch_properties": {"append": {"a": 1}}}))
+    make("/api/profile-import", profile_body(email="gone@example.org"))
     make("/api/profiles/{id}", profile_body(people[0], last_name="Q"), "PATCH", of=people[0])
     for number, metric in enumerate(["Story Generated", "Viewed Product", "Placed Order"] * 3):
         make(
@@ -323,7 +324,7 @@ def _people(make: Callable[..., str], account: Account) -> None:
         "/api/data-privacy-deletion-jobs",
         resource(
             "data-privacy-deletion-job",
-            {"profile": {"data": {"type": "profile", "attributes": {"email": "new@example.org"}}}},
+            {"profile": {"data": {"type": "profile", "attributes": {"email": "gone@example.org"}}}},
         ),
     )
     account.ids["profile"] = people[:4]
@@ -456,3 +457,14 @@ def _flows_and_campaigns(make: Callable[..., str], account: Account, template: s
         estimation = resource("campaign-recipient-estimation-job", id=campaign)
         make("/api/campaign-recipient-estimation-jobs", estimation)
         make("/api/campaign-send-jobs", resource("campaign-send-job", id=campaign))
+        pixel = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+        image = make("/api/images", resource("image", {"name": "Lamp", "import_from_url": pixel}))
+        make("/api/images/{id}", resource("image", {"hidden": True}, id=image), "PATCH", of=image)
+        texts = [{"definition": {"name": "S", "details": {"channel": "sms", "body": "Hi"}}}]
+        by_sms = {"definition": {"name": "Texts"}, "messages": [{**message, "variations": texts}]}
+        make("/api/campaigns", resource("campaign", {**attributes, **by_sms}), revision=LATER)
+        to_image = "/api/campaign-messages/{id}/relationships/image"
+        make(to_image, {"type": "image", "id": image}, "PATCH", of=account.ids["campaign-message"][-1])
+    languages = {"source_locale": "en", "target_locales": ["de"], "fallback_locale": "en", "channel": "email"}
+    of_template = {"template": {"data": {"type": "template", "id": template}}}
+    make("/api/translations", resource("translation", languages, of_template), revision=LATER)

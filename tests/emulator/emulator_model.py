@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from emulator_wire import SetClock, bulk_body, event_attributes, event_body, profile_body, served
 from people_bodies import consent, document, entry, identifiers, subscription_job, suppression_job
-from typing_extensions import override
 
 from klaviyo_emulator.cursors import Position
 from klaviyo_emulator.state import consents
@@ -266,7 +265,8 @@ class Model:
             person.suppressions = {one for one in person.suppressions if one[0] != list_id}
 
     def segment(self) -> set[Label]:
-        since = int(self.clock.moment.timestamp()) - DAYS * 86_400
+        today = int(self.clock.moment.timestamp()) // 86_400
+        since = (today - DAYS) * 86_400  # days are counted from midnight
         of_person = {
             id(person): [key for key, (time, _) in self.events.items() if key[0] is person and time >= since]
             for person in self.people
@@ -401,8 +401,6 @@ class OverTheWire:
 
 
 def _text(time: int) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
     return datetime.fromtimestamp(max(time, 1_000_000_000), UTC).isoformat()
 
 
@@ -591,12 +589,9 @@ class InState:
         """All of a listing, forwards, after walking back from its end has shown the same."""
 
         def walk(connection: sqlite3.Connection, start: Position | None, *, forward: bool) -> Iterable[Page[Row]]:
-            steps = 0
             while True:
                 found = page(connection, start)
                 yield found
-                steps += 1
-                assert steps < 100, (start, found, forward)
                 if not (found.has_next if forward else found.has_previous):
                     return
                 start = Position(*key(found.rows[-1 if forward else 0]), forward)
@@ -611,6 +606,3 @@ class InState:
             return rows
 
         return self._write(work)
-
-
-_ = (override, json)

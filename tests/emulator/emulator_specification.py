@@ -86,7 +86,7 @@ class Specification:
         else:
             validator.validate(document)
 
-    def check_body(self, operation_id: str, document: object) -> None:
+    def check_body(self, operation_id: str, document: Any) -> None:
         """Raise for a request body that the file does not allow."""
         validator = self._validator(operation_id, None)
         assert validator is not None, f"{operation_id} takes a body"

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+import random
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from emulator_everything import BUILT, UNBUILT, Account, InProcess, fill, path_of, required
+from emulator_storm import Blow, Storm, weather
 
+from klaviyo_emulator.app import ROUTES
+from klaviyo_emulator.errors import not_found
 from klaviyo_emulator.operations import REVISIONS, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from emulator_specification import Judge
+
     from klaviyo_emulator.filters import FieldRule
 
 READS = [operation for operation in BUILT if operation.method == "GET"]
-# What a new account has none of: it needs an image, a translation.
-NOTHING_THERE = frozenset(
-    {"get_image_for_campaign_variation", "get_image_for_campaign_message", "get_translation_for_campaign_variation"}
-)
+# What the account has none of: it translates a template, not a variation.
+NOTHING_THERE = frozenset({"get_translation_for_campaign_variation"})
 ABSENT = "01M1PAAR5HBCRHA3NN9NG5WRTA"
 
 
@@ -42,38 +46,26 @@ def name_of(case: Any) -> str:
 def readings(operation: Operation, revision: str) -> Iterator[dict[str, str]]:
     """Every single thing that an operation can be asked for in a revision, and some together."""
     reading = operation.reading(revision)
+    included = {"include": ",".join(reading.includes)} if reading.includes else {}
     yield {}
-    for sort in reading.sorts:
-        yield {"sort": sort}
-        yield {"sort": f"-{sort}"}
-    for include in reading.includes:
-        yield {"include": include}
-    if reading.includes:
-        yield {"include": ",".join(reading.includes)}
+    yield from ({"sort": f"{sign}{sort}"} for sort in reading.sorts for sign in ("", "-"))
+    yield from ({"include": include} for include in reading.includes)
+    yield included
+    yield from ({"page[size]": size} for size in ("1", str(reading.maximum_size)) if reading.maximum_size)
+    yield from ({name: value} for name, values in reading.others.items() for value in values)
     for kind, names in reading.additional.items():
-        for name in names:
-            yield {f"additional-fields[{kind}]": name}
         everything = {f"additional-fields[{kind}]": ",".join(names)}
         yield everything
-        if kind in reading.fields:
-            yield {**everything, f"fields[{kind}]": ",".join(reading.fields[kind])}
-    included = {"include": ",".join(reading.includes)} if reading.includes else {}
+        yield from ({f"additional-fields[{kind}]": name} for name in names)
+        yield {**everything, **{f"fields[{of}]": ",".join(known) for of, known in reading.fields.items() if of == kind}}
     for kind, names in reading.fields.items():
         yield {f"fields[{kind}]": ""}
         yield {f"fields[{kind}]": ",".join(names), **included}
-        for name in sorted(names):
-            yield {f"fields[{kind}]": name, **included}
-    if reading.maximum_size:
-        yield {"page[size]": "1"}
-        yield {"page[size]": str(reading.maximum_size)}
-    for name, values in reading.others.items():
-        for value in values:
-            yield {name: value}
+        yield from ({f"fields[{kind}]": name, **included} for name in sorted(names))
     for name, rule in reading.filters.items():
         for text in filters(name, rule):
             yield {"filter": text}
-            if reading.sorts:
-                yield {"filter": text, "sort": f"-{reading.sorts[-1]}"}
+            yield from ({"filter": text, "sort": f"-{sort}"} for sort in reading.sorts[-1:])
 
 
 def together(needed: dict[str, str], wanted: dict[str, str]) -> dict[str, str]:
@@ -135,3 +127,59 @@ def test_what_is_not_built_says_what_it_is_and_where_it_is_described(asked: InPr
     assert (error["code"], error["status"]) == ("not_implemented", 501)
     assert f"does not implement {operation.id} ({operation.method} {operation.path})" in error["detail"]
     assert f"https://developers.klaviyo.com/en/reference/{operation.id} " in error["detail"]
+
+
+EACH = 26
+BEFORE_RESTORED = 60
+
+
+@pytest.mark.parametrize("operations", [BUILT, UNBUILT], ids=["built", "not built"])
+def test_whatever_an_operation_is_sent_it_refuses_in_shape_or_does(
+    judge: Judge | None, operations: list[Operation]
+) -> None:
+    chance = random.Random(len(operations))
+    with InProcess() as asked:
+        account = fill(asked)
+        account.cursors = cursors(asked)
+        picture = asked.picture()
+        storm = Storm(account, chance)
+        times = EACH if operations is BUILT else 3
+        for number, operation in enumerate(chance.sample(operations * times, k=len(operations) * times)):
+            if number % BEFORE_RESTORED == 0:
+                asked.restore(picture)
+                asked.settle(chance.choice((0.1, 1, 60, 3600, 86_400)))
+                assert asked.complaints.found == []
+            blow = storm.blow(operation)
+            assert weather(asked, blow) == "", blow
+    if judge is not None:
+        assert judge.deviations == []
+
+
+def test_a_storm_notices_a_defect_and_a_refusal_that_has_changed_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    async def refuse_too_late(context: Any, _: Any) -> Any:
+        await context.write(lambda connection: connection.execute("INSERT INTO setting VALUES ('a', 'b')"))
+        raise not_found("Too late.")
+
+    with InProcess() as asked:
+        blow = Blow("get_lists", "GET", "/api/lists", b"", {})
+        assert weather(asked, blow) == ""
+        monkeypatch.setitem(cast("dict[str, Any]", ROUTES), "get_lists", fail)
+        assert "GET /api/lists failed" in weather(asked, blow)
+        monkeypatch.setitem(cast("dict[str, Any]", ROUTES), "get_lists", refuse_too_late)
+        assert "a refused request changed the state" in weather(asked, blow)
+
+
+def cursors(asked: InProcess) -> list[str]:
+    """Cursors of several listings."""
+    found: list[str] = []
+    for operation in READS:
+        if operation.reading(max(operation.since, REVISIONS[0])).maximum_size and "{" not in operation.path:
+            revision = max(operation.since, REVISIONS[0])
+            needed = required(operation, revision)
+            page = asked.get(operation.path, revision, **{"page[size]": "1"}, **needed).document()
+            following = page["links"]["next"]
+            found += [] if following is None else parse_qs(urlsplit(following).query)["page[cursor]"]
+    return found

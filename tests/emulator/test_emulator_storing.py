@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from emulator_wire import REPEATABLE, SetClock, bulk_body, event_attributes, event_body, profile_body
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_emulator.body import parse_json
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
     from klaviyo_emulator.config import BulkDuplicates
 
-ROWS = "SELECT profile, metric, time, unique_id, value FROM event ORDER BY seq"
+ROWS = (
+    "SELECT external_id, metric.name, time, unique_id, value FROM event "
+    "JOIN profile ON profile.seq = event.profile JOIN metric ON metric.seq = event.metric ORDER BY event.seq"
+)
 NOW = 1_795_176_000
+FEW = settings(REPEATABLE, max_examples=40)
 
 EVENT = st.builds(
     NewEvent,
@@ -46,27 +50,34 @@ ENTRY = st.builds(
 )
 
 
-def split(entries: Sequence[NewEvents]) -> list[NewEvents]:
-    """The same events, each in an entry of its own."""
-    return [NewEvents(entry.profile, [event]) for entry in entries for event in entry.events]
+class Outcome(NamedTuple):
+    """What is stored after some requests, and of which events `store_events` said that they were dropped."""
+
+    rows: list[tuple[Any, ...]]
+    valued: set[str]
+    last_events: dict[str, int | None]
+    dropped: list[bool]
 
 
-def outcome(entries: list[list[NewEvents]], duplicates: BulkDuplicates | None = None) -> tuple[Any, ...]:
-    """What is stored after these requests, and what `store_events` said of each event."""
+def outcome(requests: Sequence[Sequence[NewEvents]], duplicates: BulkDuplicates | None = None) -> Outcome:
     database = Database(":memory:")
 
-    def work(connection: sqlite3.Connection) -> tuple[Any, ...]:
+    def work(connection: sqlite3.Connection) -> Outcome:
         mint = open_mint(connection, 0, SetClock())
         said: list[Stored] = []
-        for request in entries:
+        for request in requests:
             said += store_events(connection, mint, request, duplicates)
-        kept = {row[0] for row in connection.execute("SELECT seq FROM event")}
-        assert kept == {one.seq for one in said if one.seq is not None}
-        return (
+        for one, event in zip(said, events_of(requests), strict=True):
+            assert one.event is event
+            assert (one.metric.name, one.time) == (event.metric, NOW if event.time is None else event.time)
+        kept = [one for one in said if one.seq is not None]
+        assert [one.seq for one in kept] == [row[0] for row in connection.execute("SELECT seq FROM event ORDER BY seq")]
+        valued = connection.execute("SELECT name FROM metric WHERE has_value")
+        return Outcome(
             connection.execute(ROWS).fetchall(),
-            connection.execute("SELECT name, has_value FROM metric ORDER BY seq").fetchall(),
-            connection.execute("SELECT external_id, last_event FROM profile ORDER BY seq").fetchall(),
-            [(one.seq is None, one.time, one.profile.id, one.metric.id, one.event) for one in said],
+            {row[0] for row in valued},
+            dict(connection.execute("SELECT external_id, last_event FROM profile").fetchall()),
+            [one.seq is None for one in said],
         )
 
     try:
@@ -75,31 +86,54 @@ def outcome(entries: list[list[NewEvents]], duplicates: BulkDuplicates | None = 
         database.close()
 
 
-@REPEATABLE
-@given(st.lists(ENTRY, max_size=8))
-def test_together_is_as_one_by_one(entries: list[NewEvents]) -> None:
-    filled = [entry for entry in entries if entry.events]
-    assert outcome([filled]) == outcome([[single] for single in split(filled)])
+def events_of(requests: Sequence[Sequence[NewEvents]]) -> list[NewEvent]:
+    return [event for request in requests for entry in request for event in entry.events]
 
 
-@REPEATABLE
+def expected(requests: Sequence[Sequence[NewEvents]]) -> Outcome:
+    """The same, by a dictionary."""
+    rows: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+    result = Outcome([], set(), {}, [])
+    for entry in (entry for request in requests for entry in request):
+        who = str(entry.profile.identifiers["external_id"])
+        result.last_events.setdefault(who, None)
+        for event in entry.events:
+            time = NOW if event.time is None else event.time
+            key = (who, event.metric, event.unique_id or str(time))
+            result.dropped.append(key in rows)
+            if key in rows:
+                continue
+            value = 0 if event.value is None and event.metric in result.valued else event.value
+            rows[key] = (who, event.metric, time, key[2], value)
+            result.last_events[who] = max(time, result.last_events[who] or 0)
+            if event.value is not None:
+                result.valued.add(event.metric)
+    return result._replace(rows=list(rows.values()))
+
+
+@FEW
+@given(st.lists(st.lists(ENTRY, max_size=6), max_size=3))
+def test_many_at_once_are_stored_as_one_after_the_other(requests: list[list[NewEvents]]) -> None:
+    assert outcome(requests) == expected(requests)
+
+
+@FEW
 @given(st.lists(ENTRY, max_size=6))
 def test_a_repetition_is_refused_at_its_place(entries: list[NewEvents]) -> None:
-    seen: set[tuple[Any, ...]] = set()
-    first: tuple[int, int] | None = None
-    for entry_index, entry in enumerate(entries):
-        for event_index, event in enumerate(entry.events):
-            time = NOW if event.time is None else event.time
-            key = (entry.profile.identifiers["external_id"], event.metric, event.unique_id or str(time))
-            if key in seen and event.unique_id is not None and first is None:
-                first = (entry_index, event_index)
-            seen.add(key)
-    if first is None:
-        assert outcome([entries], "history") == outcome([entries])
+    places = [(entry, event) for entry, found in enumerate(entries) for event in range(len(found.events))]
+    events = events_of([entries])
+    wanted = expected([entries])
+    refused_at = [
+        place
+        for place, event, is_dropped in zip(places, events, wanted.dropped, strict=True)
+        if is_dropped and event.unique_id is not None
+    ]
+    if not refused_at:
+        assert outcome([entries], "history") == wanted
         return
     with pytest.raises(RepeatedUniqueIdError) as refused:
         outcome([entries], "history")
-    assert (refused.value.entry, refused.value.event) == first
+    assert (refused.value.entry, refused.value.event) == refused_at[0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 700])
@@ -108,10 +142,16 @@ def test_repetitions_are_found_wherever_they_stand(count: int) -> None:
         events = [NewEvent("A", None, NOW, f"u{number}", None, None, "{}") for number in numbers]
         return [NewEvents(ProfileChange(identifiers={"external_id": "1"}), events)]
 
-    rows, _, _, said = outcome([request(range(0, count, 3)), request(range(count))])
-    assert len(rows) == count
-    of_the_second = said[-count:]
-    assert [is_dropped for is_dropped, *_ in of_the_second] == [number % 3 == 0 for number in range(count)]
+    found = outcome([request(range(0, count, 3)), request(range(count))])
+    assert len(found.rows) == count
+    assert found.dropped[-count:] == [number % 3 == 0 for number in range(count)]
+
+
+def test_what_is_dropped_moves_no_time() -> None:
+    events = [NewEvent("A", None, time, "u", None, None, "{}") for time in (NOW - 1, NOW + 5)]
+    found = outcome([[NewEvents(ProfileChange(identifiers={"external_id": "1"}), events)]])
+    assert found.dropped == [False, True]
+    assert found.last_events == {"1": NOW - 1}
 
 
 VALUES = st.recursive(
@@ -124,7 +164,12 @@ VALUES = st.recursive(
 
 
 @REPEATABLE
-@given(st.dictionaries(st.sampled_from(["a", "b", "ü"]), VALUES, max_size=3))
+@given(st.dictionaries(st.sampled_from(["a", "b", "ü", "x" * (MAXIMUM_STRING_BYTES + 1)]), VALUES, max_size=3))
+@example({"a": "x" * MAXIMUM_STRING_BYTES})
+@example({"a": "x" * (MAXIMUM_STRING_BYTES + 1)})
+@example({"a": ["ü" * 60_000]})
+@example({"a": "ü" * 40_000, "b": "ü" * 40_000})
+@example({"x" * (MAXIMUM_STRING_BYTES + 1): 1})
 def test_what_is_accepted_as_properties_is_kept_as_it_was(properties: dict[str, Any]) -> None:
     document = event_body(properties=properties)
     integers: list[int] = []
@@ -140,6 +185,7 @@ def test_what_is_accepted_as_properties_is_kept_as_it_was(properties: dict[str, 
             integers.append(value)
 
     visit(properties)
+    strings += properties
     fits = all(-(2**63) <= number < 2**63 for number in integers)
     fits = fits and all(len(text.encode()) <= MAXIMUM_STRING_BYTES for text in strings)
     if not fits:
@@ -152,7 +198,7 @@ def test_what_is_accepted_as_properties_is_kept_as_it_was(properties: dict[str, 
 
 
 def test_metrics_of_one_request_are_told_apart() -> None:
-    services = [None, "shop", "shop", None, "api", ""]
+    services = [None, "shop", "shop", None, "api", None]
     events = []
     for number, service in enumerate(services):
         attributes = event_attributes("M" if number < 4 else "N", unique_id=str(number))
