@@ -154,12 +154,19 @@ def run(
     with contextlib.closing(listening), Emulator(config) as emulator:
         if prepare is not None:
             prepare(emulator)
-        _collect_less()
-        Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
+        with _collecting_less():
+            Server(emulator, lambda: ready(url), signals=True).run(sockets=[listening])
 
 
-def _collect_less() -> None:
+@contextlib.contextmanager
+def _collecting_less() -> Generator[None]:
     """Let garbage collection not look at every request's objects many times: they are many, and hold no circles."""
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
@@ -23,7 +23,7 @@ from klaviyo_emulator.jsonapi import MEDIA_TYPE
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from emulator_everything import Account, Answered, InProcess
 
@@ -180,6 +180,27 @@ class Storm:
             body = gzip.compress(body)[: chance.choice((None, -1, 5))]
         return Blow(operation.id, operation.method, f"{path}?{query}" if query else path, body, headers)
 
+    def siege(self, operation: Operation, revision: str, values: Sequence[Any]) -> Iterator[Blow]:
+        """Requests in which one member of a body after the other is left out, or has another value."""
+        documents = [*self.account.bodies.get(operation.id, ())]
+        with suppress(KeyError, IndexError):
+            part = bodies.part_of(operation.id, revision)
+            documents.append({"data": self._value(part, "data", full=True)})
+        path = self._path(operation, strange=False)
+        headers = {"revision": revision.encode()}
+        for document in documents:
+            if self.identifier and isinstance(document["data"], dict) and "id" in document["data"]:
+                document["data"]["id"] = unquote(self.identifier)
+            for container, key in _places(document):
+                before = container[key]
+                for value in values:
+                    if value is not ...:
+                        container[key] = value
+                    elif isinstance(container, dict):
+                        del container[key]
+                    yield Blow(operation.id, operation.method, path, _encoded(document), headers)
+                    container[key] = before
+
     def _path(self, operation: Operation, *, strange: bool) -> str:
         chance = self.chance
         self.identifier = ""
@@ -335,8 +356,7 @@ class Storm:
         if strange:
             for _ in range(chance.choice((1, 1, 1, 2, 4))):
                 self._harm(document)
-        text = json.dumps(document)
-        return text.replace(json.dumps(_VERY_DEEP), "[" * 900 + "]" * 900).encode()
+        return _encoded(document)
 
     def _harm(self, document: Any) -> None:
         chance = self.chance
@@ -405,6 +425,10 @@ class Storm:
         return words.get(name) or chance.choice(
             ("x", "Kim", "a b", "daily", "2026-11-01T00:00:00Z", "kim@example.org", "{{ x }}")
         )
+
+
+def _encoded(document: Any) -> bytes:
+    return json.dumps(document).replace(json.dumps(_VERY_DEEP), "[" * 900 + "]" * 900).encode()
 
 
 def _places(document: Any) -> list[tuple[Any, Any]]:

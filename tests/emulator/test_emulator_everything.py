@@ -155,6 +155,24 @@ def test_whatever_an_operation_is_sent_it_refuses_in_shape_or_does(
         assert judge.deviations == []
 
 
+def test_members_that_are_null_or_left_out_or_of_another_type_are_no_defect(judge: Judge | None) -> None:
+    """One after the other in good bodies of every operation: what is not required is not looked for."""
+    with InProcess() as asked:
+        account = fill(asked)
+        picture = asked.picture()
+        storm = Storm(account, random.Random(0))
+        for operation in BUILT:
+            asked.restore(picture)
+            if operation.method == "GET":
+                continue
+            for blow in storm.siege(operation, max(operation.since, REVISIONS[0]), (None, ...)):
+                assert weather(asked, blow) == "", blow
+            for blow in storm.siege(operation, REVISIONS[-1], ([], {})):
+                assert weather(asked, blow) == "", blow
+    if judge is not None:
+        assert judge.deviations == []
+
+
 def test_a_storm_notices_a_defect_and_a_refusal_that_has_changed_something(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: Any) -> Any:
         raise ZeroDivisionError
@@ -183,3 +201,24 @@ def cursors(asked: InProcess) -> list[str]:
             following = page["links"]["next"]
             found += [] if following is None else parse_qs(urlsplit(following).query)["page[cursor]"]
     return found
+
+
+@pytest.mark.parametrize(
+    ("definition", "pointer"),
+    [
+        ({"content_type": "section", "type": "text"}, "/content_type"),
+        ({"content_type": "block", "type": "coupon", "data": {}}, "/type"),
+        ({"content_type": "block", "type": "text"}, "/data"),
+        ({"content_type": "block", "type": "button"}, "/data"),
+        ({"content_type": "block", "type": "html", "data": {"content": "x"}}, "/data/display_options"),
+        ({"content_type": "block", "type": "html", "data": {"content": 1, "display_options": {}}}, "/data/content"),
+        ({"content_type": "block", "type": "image", "data": [], "x": 1}, "/data"),
+        ({"content_type": "block", "type": "image", "data": None, "x": 1}, "/x"),
+    ],
+)
+def test_blocks_that_are_refused(asked: InProcess, definition: dict[str, Any], pointer: str) -> None:
+    body = {"data": {"type": "template-universal-content", "attributes": {"name": "U", "definition": definition}}}
+    answer = asked.request("POST", "/api/template-universal-content", json.dumps(body).encode())
+    assert answer.status == 400
+    (error,) = answer.document()["errors"]
+    assert error["source"] == {"pointer": f"/data/attributes/definition{pointer}"}

@@ -162,6 +162,6 @@ class InStateMachine(Machine):
 
 
 TestOverTheWire = OverTheWireMachine.TestCase
-TestOverTheWire.settings = settings(REPEATABLE, max_examples=16, stateful_step_count=20)
+TestOverTheWire.settings = settings(REPEATABLE, max_examples=12, stateful_step_count=20)
 TestInState = InStateMachine.TestCase
-TestInState.settings = settings(REPEATABLE, max_examples=150, stateful_step_count=30)
+TestInState.settings = settings(REPEATABLE, max_examples=120, stateful_step_count=30)

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from dreamflow.entrypoints.http import CannotServe
+from dreamflow.entrypoints.failures import CannotRun
 from dreamflow.entrypoints.serving import bind
 from klaviyo_emulator import EmulatorConfig, KeysError, StateError, read_keys
 from klaviyo_emulator.demo import MAXIMUM_FAMILIES, fills
@@ -25,7 +25,7 @@ def run(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; the options are fields of `EmulatorConfig`."""
     if families is not None and not 1 <= families <= MAXIMUM_FAMILIES:
-        raise CannotServe(f"--families: a number from 1 to {MAXIMUM_FAMILIES:,} is needed")
+        raise CannotRun(f"--families: a number from 1 to {MAXIMUM_FAMILIES:,} is needed")
     prepare = fills(families, demo=demo, say=lambda line: typer.echo(f"dreamflow: {line}", err=True))
     config = _config(hosts=(host,), database=":memory:" if data is None else str(data), key_file=keys, **options)
     with bind(host, port) as listening:
@@ -34,13 +34,13 @@ def run(
         try:
             serve(config, listening, lambda url: typer.echo(f"Klaviyo is emulated at {url}"), prepare)
         except StateError as error:
-            raise CannotServe(str(error)) from None
+            raise CannotRun(str(error)) from None
 
 
 def _config(*, key_file: Path | None, **fields: Any) -> EmulatorConfig:  # noqa: ANN401 - as above
     try:
         return EmulatorConfig(keys=read_keys(key_file) if key_file else None, **fields)
     except KeysError as error:
-        raise CannotServe(str(error)) from None
+        raise CannotRun(str(error)) from None
     except ValueError as error:
-        raise CannotServe(f"--{error}") from None
+        raise CannotRun(f"--{error}") from None

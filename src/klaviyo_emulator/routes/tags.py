@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.errors import invalid
-from klaviyo_emulator.payload import filled
+from klaviyo_emulator.payload import filled, related_id
 from klaviyo_emulator.routes.resources import (
     Relation,
     ResourceType,
@@ -90,7 +90,7 @@ async def create_tag(context: Context, request: ApiRequest) -> Reply:
     """Make a tag in a group, the default one unless another is named."""
     data = request.resource()
     name = filled(data["attributes"], "name", "/data/attributes")
-    wanted = data.get("relationships", {}).get("tag-group", {}).get("data", {}).get("id")
+    wanted = related_id(data, "tag-group")
 
     def work(connection: sqlite3.Connection) -> Record:
         group = _default_group(connection) if wanted is None else TAG_GROUP.get(connection, wanted)

@@ -9,6 +9,7 @@ from klaviyo_emulator.clock import format_micros, format_seconds
 from klaviyo_emulator.errors import Refusal, conflict, invalid
 from klaviyo_emulator.jsonapi import Document, resource, single
 from klaviyo_emulator.payload import filled, related_id
+from klaviyo_emulator.routes.blocks import check_blocks
 from klaviyo_emulator.routes.context import Reply
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one
 from klaviyo_emulator.state import links
@@ -235,6 +236,7 @@ def _check(editor: str, attributes: Object) -> None:
     foreign = "html" if editor == DRAGGABLE else "definition"
     if attributes.get(foreign) is not None:
         raise invalid(f"'{foreign}' does not go with the editor {editor}.", f"/data/attributes/{foreign}")
+    check_blocks(attributes.get("definition") or {}, "/data/attributes/definition")
     for name in _BODIES:
         try:
             Template(attributes.get(name) or "")

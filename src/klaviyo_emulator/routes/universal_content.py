@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 from klaviyo_emulator.clock import format_micros
 from klaviyo_emulator.errors import invalid
-from klaviyo_emulator.flows.shapes import members, required
-from klaviyo_emulator.payload import as_object, filled
+from klaviyo_emulator.payload import filled
+from klaviyo_emulator.routes.blocks import read_block
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one, write_silently
 from klaviyo_emulator.state.records import Record, change_record, create_record, delete_record
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
 
-    from klaviyo_emulator.flows.shapes import Shape
     from klaviyo_emulator.jsonapi import Document
     from klaviyo_emulator.payload import Object
     from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, Types
@@ -23,53 +21,6 @@ if TYPE_CHECKING:
 _TYPE = "template-universal-content"
 _BLOCKS = ("button", "drop_shadow", "horizontal_rule", "html", "image", "spacer", "text")
 """The blocks that may be made through the API."""
-_DISPLAY: Mapping[str, Shape] = {
-    "show_on": "all|desktop|mobile",
-    "visible_check": "string",
-    "content_repeat": {"repeat_for*": "string", "item_alias*": "string"},
-}
-_STYLES: Mapping[str, Shape] = {
-    **dict.fromkeys(
-        (
-            "background_color",
-            "block_background_color",
-            "block_border_color",
-            "color",
-            "extra_css_class",
-            "font_family",
-            "font_weight",
-            "text_decoration",
-        ),
-        "string",
-    ),
-    **dict.fromkeys(
-        (
-            "block_border_width",
-            "block_padding_bottom",
-            "block_padding_left",
-            "block_padding_right",
-            "block_padding_top",
-            "font_size",
-            "inner_padding_bottom",
-            "inner_padding_left",
-            "inner_padding_right",
-            "inner_padding_top",
-            "letter_spacing",
-        ),
-        "integer",
-    ),
-    "block_border_style": "dashed|dotted|groove|inset|none|outset|ridge|solid",
-    "font_style": "italic|normal",
-    "line_height": "number",
-    "mobile_stretch_content": "boolean",
-    "text_align": "center|left|right",
-    "text_table_layout": "auto|fixed|inherit|initial",
-}
-_CONTENTS: Mapping[str, Mapping[str, Shape]] = {
-    "html": {"content*": "string", "display_options*": _DISPLAY},
-    "text": {"content*": "string", "display_options*": _DISPLAY, "styles*": _STYLES},
-}
-"""The `data` of the blocks whose insides are known; that of others is any object, or null."""
 _NEVER = "never_generated"
 _NOWHERE = "https://klaviyo.example/screenshots/none.png"
 _DEFINITION = "/data/attributes/definition"
@@ -93,7 +44,10 @@ TYPES: Types = {_TYPE: CONTENT}
 async def create_content(context: Context, request: ApiRequest) -> Reply:
     """Store a block."""
     attributes = request.resource()["attributes"]
-    body = {"name": filled(attributes, "name", "/data/attributes"), "definition": _definition(attributes["definition"])}
+    body = {
+        "name": filled(attributes, "name", "/data/attributes"),
+        "definition": read_block(attributes["definition"], _DEFINITION, _BLOCKS),
+    }
 
     def work(connection: sqlite3.Connection) -> Record:
         return create_record(connection, context.mint, _TYPE, context.mint.ulid(), body)
@@ -108,7 +62,7 @@ async def update_content(context: Context, request: ApiRequest) -> Reply:
     if attributes.get("name") is not None:
         changes["name"] = filled(attributes, "name", "/data/attributes")
     if attributes.get("definition") is not None:
-        changes["definition"] = _definition(attributes["definition"])
+        changes["definition"] = read_block(attributes["definition"], _DEFINITION, _BLOCKS)
 
     def work(connection: sqlite3.Connection) -> Record:
         content = CONTENT.get(connection, request.arguments[0])
@@ -140,20 +94,6 @@ async def clone_content(context: Context, request: ApiRequest) -> Reply:
         return create_record(connection, context.mint, _TYPE, context.mint.ulid(), {**content.body, "name": name})
 
     return await write_one(context, request, CONTENT, work, 201)
-
-
-def _definition(value: object) -> Object:
-    definition = as_object(value, _DEFINITION)
-    if definition.get("content_type") != "block":
-        raise invalid("'content_type' must be 'block'.", f"{_DEFINITION}/content_type")
-    kind = definition.get("type")
-    if kind not in _BLOCKS:
-        raise invalid(f"'type' must be one of {', '.join(_BLOCKS)}.", f"{_DEFINITION}/type")
-    inside = _CONTENTS.get(kind)
-    if inside is not None and definition.get("data") is None:
-        raise required("data", _DEFINITION)
-    shape = {"content_type*": "string", "type*": "string", "data*?": inside or "object"}
-    return members(shape, definition, _DEFINITION, "a block")
 
 
 ROUTES: Routes = {
