@@ -174,7 +174,8 @@ class _Run:
         while some := list(islice(requests, _STEP)):
             _accepted(url, some, _BULK_CONNECTIONS)
             stored += len(some)
-            self.lab.say(f"about {stored * BULK:,} of {size.stored_events:,} events are stored")
+            so_far = min(stored * BULK, size.stored_events)
+            self.lab.say(f"about {so_far:,} of {size.stored_events:,} events are stored")
 
     def _page(self, asking: Client) -> Iterator[Outcome]:
         metric = _metric(asking)
