@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from campaign_bodies import new_template, outbox, relation
 from emulator_wire import NOON_SECONDS, served
+from flow_bodies import email, new_flow
 from openapi_client.exceptions import ApiException, BadRequestException, NotFoundException
 from people_bodies import document, new_profile
+
+from klaviyo_emulator.state.templates import html_of_definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +48,9 @@ def definition(*blocks: dict[str, Any]) -> dict[str, Any]:
         "rows": [row],
     }
     return {"body": {"properties": {}, "styles": {}, "sections": [section]}, "styles": []}
+
+
+BROKEN = definition({**TEXT_BLOCK, "data": {**TEXT_BLOCK["data"], "content": "{% endif %}"}})
 
 
 def render(template: str, **context: Any) -> dict[str, Any]:
@@ -98,9 +104,35 @@ def test_a_template_of_blocks_has_a_definition(free: Served) -> None:
     assert changed.attributes.html == "Twice"
 
 
+def test_a_block_is_repeated_and_shown_as_its_options_say(free: Served) -> None:
+    templates = free.sdk().Templates
+    repeat = {"repeat_for": "event.items", "item_alias": "item"}
+    options = {"content_repeat": repeat, "visible_check": "item.price > 2"}
+    repeated = {**TEXT_BLOCK, "data": {**TEXT_BLOCK["data"], "content": "{{ item.name }};", "display_options": options}}
+    section = definition(TEXT_BLOCK)["body"]["sections"][0]
+    section["data"]["display_options"] = {"visibility": {"check": "person.vip"}}
+    given = definition(repeated)
+    given["body"]["sections"].append(section)
+    made = templates.create_template(body("SYSTEM_DRAGGABLE", definition=given)).data.id
+    items = [{"name": "Lamp", "price": 3}, {"name": "Pen", "price": 1}, {"name": "Rug", "price": 4}]
+
+    def words(**context: Any) -> list[str]:
+        return templates.render_template(render(made, event={"items": items}, **context)).data.attributes.html.split()
+
+    assert words() == ["Lamp;", "Rug;"]
+    assert words(person={"vip": True}, first_name="Kim") == ["Lamp;", "Rug;", "<p>Once", "Kim</p>"]
+
+
+@pytest.mark.parametrize("options", ["x", {"content_repeat": 3, "visibility": []}, None])
+def test_the_insides_of_a_block_that_are_not_known_do_no_harm(options: Any) -> None:
+    button = {"content_type": "block", "type": "button", "data": {"display_options": options}}
+    assert html_of_definition(definition(button, TEXT_BLOCK)) == "<p>Once {{ first_name }}</p>"
+
+
 @pytest.mark.parametrize(
     ("attributes", "pointer"),
     [
+        ({"editor_type": "SYSTEM_DRAGGABLE", "definition": BROKEN}, "/data/attributes/definition"),
         ({"name": " ", "html": HTML}, "/data/attributes/name"),
         ({"editor_type": "OTHER", "html": HTML}, "/data/attributes/editor_type"),
         ({}, "/data/attributes/html"),
@@ -164,6 +196,90 @@ def test_a_template_is_rendered(free: Served) -> None:
         templates.render_template(render(NOPE))
 
 
+def test_a_rendering_has_the_fields_that_are_asked_for(free: Served) -> None:
+    made = new_template(free, "{{ n }}")
+    answer = free.wire.post("/api/template-render?fields[template]=html,name", render(made, n=1)).json()
+    assert answer["data"]["attributes"] == {"name": "Story", "html": "1"}
+
+
+def test_what_a_message_has_of_its_own_can_be_rendered_and_copied_as_it_can_be_read(free: Served) -> None:
+    sdk = free.sdk()
+    flow = new_flow(free, email("1", new_template(free, "<p>{{ n }}</p>")), live=False)
+    (action,) = sdk.Flows.get_actions_for_flow(flow["id"]).data
+    (message,) = sdk.Flows.get_flow_action_messages(action.id).data
+    own = sdk.Flows.get_template_for_flow_message(message.id).data.id
+    assert own not in {one.id for one in sdk.Templates.get_templates().data}
+    assert sdk.Templates.render_template(render(own, n=1)).data.attributes.html == "<p>1</p>"
+    copied = sdk.Templates.clone_template(body(identifier=own, name="Copy")).data.id
+    assert copied in {one.id for one in sdk.Templates.get_templates().data}
+
+
+CATALOG = (
+    "{% catalog 'LAMP' %}{{ catalog_item.title }} {% currency_format catalog_item.metadata|lookup:'price' %} "
+    "{{ catalog_item.metadata.color }} {{ catalog_item.currency_code }}"
+    "{% has_category catalog_item 'sale' as cheap %}{% if cheap %} on sale{% endif %}{% endcatalog %}"
+)
+
+
+def test_a_template_looks_into_the_catalog(free: Served) -> None:
+    catalogs = free.sdk().Catalogs
+    kind = {"integration_type": "$custom", "catalog_type": "$default"}
+    category = {"external_id": "SALE", "name": "on-sale", **kind}
+    found = catalogs.create_catalog_category(document("catalog-category", category)).data.id
+    item = {
+        "external_id": "LAMP",
+        "title": "Lamp",
+        "description": "It shines.",
+        "url": "https://shop.example/lamp",
+        "price": 12.5,
+        "custom_metadata": {"color": "red"},
+        **kind,
+    }
+    relations = {"categories": {"data": [{"type": "catalog-category", "id": found}]}}
+    lamp = catalogs.create_catalog_item(document("catalog-item", item, relations)).data.id
+    templates = free.sdk().Templates
+    shown = "Lamp $12.50 red USD on sale"
+    asking, careful = (
+        new_template(free, CATALOG),
+        new_template(free, CATALOG.replace(" %}", " unpublished='cancel' %}", 1)),
+    )
+    for template in (asking, careful):
+        assert templates.render_template(render(template)).data.attributes.html == shown
+    catalogs.update_catalog_item(lamp, document("catalog-item", {"published": False}, id=lamp))
+    assert templates.render_template(render(asking)).data.attributes.html == shown
+    with refused(400, "Unable to find item with code: LAMP"):
+        templates.render_template(render(careful))
+    sent = preview(asking, "a@example.org")
+    templates.create_template_preview_send_job(sent)
+    (mail,) = outbox(free)
+    assert free.wire.get(f"/__emulator__/outbox/{mail['id']}").json()["html"] == shown
+
+
+def test_a_profile_has_the_names_that_klaviyo_documents(free: Served) -> None:
+    names = ["email", "person.full_name", "person.id", "person.KlaviyoID", "person.City", "person.Region"]
+    names += ["person.Country", "person.Zipcode", "person|lookup:'$address1'", "person|lookup:'$timezone'"]
+    names += ["person|lookup:'$latitude'", "person|lookup:'$first_name'", "person.phone_number", "phone_number"]
+    made = new_template(free, "|".join(f"{{{{ {name} }}}}" for name in [*names, "organization.city"]))
+    location = {
+        "address1": "1 Lane",
+        "city": "Ghent",
+        "region": "Flanders",
+        "country": "Belgium",
+        "zip": "9000",
+        "timezone": "Europe/Brussels",
+        "latitude": 51.0,
+    }
+    kim = new_profile(free, first_name="Kim", last_name="Ann", external_id="K-1", location=location)
+    free.sdk().Templates.create_template_preview_send_job(preview(made, "a@example.org", profile=kim))
+    lee = new_profile(free, "lee@example.org")
+    free.sdk().Templates.create_template_preview_send_job(preview(made, "a@example.org", profile=lee))
+    first, second = (free.wire.get(f"/__emulator__/outbox/{mail['id']}").json()["html"] for mail in outbox(free))
+    assert first == (
+        f"kim@example.org|Kim Ann|K-1|{kim}|Ghent|Flanders|Belgium|9000|1 Lane|Europe/Brussels|51.0|Kim|||Exampletown"
+    )
+    assert second == f"lee@example.org|||{lee}|||||||||||Exampletown"
+
+
 def test_a_preview_goes_to_the_outbox(free: Served) -> None:
     templates = free.sdk().Templates
     made = new_template(free, "{{ first_name }}, {{ person.Animal }}, {{ event.extra }}, {{ organization.name }}")
@@ -205,9 +321,11 @@ def test_a_preview_that_cannot_be_rendered_is_refused(free: Served) -> None:
 def test_there_is_room_for_a_thousand_templates(free: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("klaviyo_emulator.routes.templates.MAXIMUM_TEMPLATES", 2)
     new_template(free)
-    new_template(free)
-    with refused(400, "/data"):
+    last = new_template(free)
+    with refused(400, "may have 2 templates"):
         free.sdk().Templates.create_template(body(html=HTML))
+    with refused(400, "may have 2 templates"):
+        free.sdk().Templates.clone_template(body(identifier=last))
 
 
 def test_the_live_statuses_differ() -> None:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_wire import REPEATABLE
@@ -25,6 +25,9 @@ from klaviyo_emulator.templating import (
 )
 from klaviyo_emulator.templating.filters import ALL_FILTERS
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 NOW = datetime(2026, 3, 8, 16, 46, 8, tzinfo=UTC)
 EVENT = {
     "$value": 40.0,
@@ -32,6 +35,8 @@ EVENT = {
     "items": [{"name": "Lamp", "price": 12.5}, {"name": "Rug <red>", "price": 1234}],
     "date": "2016-02-11T16:46:08-05:00",
 }
+HEAVY = [["x"] * 100] * 100
+HEAVY_TOO = json.loads(json.dumps(HEAVY))
 CODES = Message(coupon_code=lambda name: name)
 
 
@@ -217,6 +222,8 @@ FILTER_EXAMPLES = [
     ("a|escapejs", "<b>'\n", "\\u003Cb\\u003E\\u0027\\u000A"),
     ("a|first", ["x", "y"], "x"),
     ("a|first", [], ""),
+    ("'<b>'|first", None, "&lt;"),
+    ("'<b>'|last", None, ">"),
     ("a|floatformat", 34.23234, "34.2"),
     ("a|floatformat", 34.0, "34"),
     ("a|floatformat:3", 34.0, "34.000"),
@@ -461,7 +468,7 @@ REFUSED = [
     ("{% widthratio 1 2 %}", 1, "takes 3 values, and has 2"),
     ("{% now %}", 1, "takes 1 values, and has 0"),
     ("{% unsubscribe 'a' 'b' %}", 1, "takes 0 to 1 values, and has 2"),
-    ("{% coupon_code 'X' cut=3 %}", 1, "does not support 'cut='"),
+    ("{% coupon_code 'X' size=3 %}", 1, "does not support 'size='"),
     ("{% catalog 1 colour='red' %}{% endcatalog %}", 1, "does not support 'colour='"),
     ("{% if a %}" * 60, 1, "nested more than 50 levels"),
     ("{% if " + "not " * 60 + "a %}{% endif %}", 1, "more than 50 levels"),
@@ -481,6 +488,9 @@ FAILING = [
     ("{{ a|floatformat:101 }}", {"a": 5}, 1, "more than 100 decimals"),
     ("{{ a|dictfilter:'x' }}", {"a": []}, 1, "no condition"),
     ("{% today '%Q' %}", {}, 1, "'%Q' is no directive"),
+    ("{% today a %}", {"a": "%A" * 600}, 1, "more than 1,000 characters"),
+    ("{% now a %}", {"a": "r" * 1001}, 1, "more than 1,000 characters"),
+    ("{{ a|map:b }}", {"a": [{}], "b": "n." * 600}, 1, "more than 1,000 characters"),
     ("{% widthratio 1 2 'x' %}", {}, 1, "must be a number"),
     ("{% coupon_code 'WELCOME' %}", {}, 1, "customer profile is required"),
     ("{% catalog 1 %}{% endcatalog %}", {}, 1, "no catalog"),
@@ -559,6 +569,7 @@ def test_a_coupon_code_is_the_recipients() -> None:
     codes = {"WELCOME": "WELCOME-1"}
     message = Message(coupon_code=codes.get)
     assert render("{% coupon_code 'WELCOME' %}", message=message) == "WELCOME-1"
+    assert render("{% coupon_code 'WELCOME' cut=-E1 as c %}{{ c }}", message=message) == "WLCOM"
     assert "no code of the coupon 'SUMMER' left" in refusal("{% coupon_code 'SUMMER' %}", message=message).message
 
 
@@ -659,6 +670,23 @@ def test_the_context_is_left_as_it_was() -> None:
         ("{% for x in a %}{{ b|wordcount }}{% endfor %}", {"a": [0] * 10_000, "b": "x" * 10_000}, "steps"),
         ("{% for x in a %}{{ b|truncatechars:3 }}{% endfor %}", {"a": [0] * 10_000, "b": [["x" * 5_000]]}, "steps"),
         ("{% for x in a %}{% if b == c %}{% endif %}{% endfor %}", {"a": [0] * 10_000, "b": "x" * 10_000}, "steps"),
+        ("{% for x in a %}{% now b as y %}{% endfor %}", {"a": [0] * 10_000, "b": "r" * 1_000}, "steps"),
+        ("{% for x in a %}{% firstof b as y %}{% endfor %}", {"a": [0] * 10_000, "b": "x" * 10_000}, "steps"),
+        ("{% for x in a %}{% widthratio b 2 3 %}{% endfor %}", {"a": [0] * 10_000, "b": "9" * 10_000}, "steps"),
+        ("{% for x in a %}{{ b|lookup:c }}{% endfor %}", {"a": [0] * 10_000, "b": {}, "c": ["x" * 10_000]}, "steps"),
+        (
+            "{% for x in a %}{{ b.items.0.1 }}{% endfor %}",
+            {"a": [0] * 10_000, "b": dict.fromkeys(map(str, range(10_000)))},
+            "steps",
+        ),
+        (
+            "{% for x in a %}{% if b == c %}{% endif %}{% endfor %}",
+            {"a": [0] * 10_000, "b": HEAVY, "c": HEAVY_TOO},
+            "steps",
+        ),
+        ("{% for x in a %}{% ifchanged b %}{% endifchanged %}{% endfor %}", {"a": [0] * 10_000, "b": HEAVY}, "steps"),
+        ("{% regroup a by k as groups %}", {"a": [{"k": HEAVY}] * 10_000}, "steps"),
+        ("{% if a == b %}{% endif %}", {"a": [["x" * 1_000]] * 1_001, "b": 1}, "characters or items"),
         ("{{ a" + ".upper" * 300 + " }}", {"a": "x" * 1_000_000}, "steps"),
         ("{% for x in a %}{{ b|safe }}{% endfor %}", {"a": [0] * 9, "b": "x" * 900_000}, "writes more"),
         ("{% with a=a|add:a %}" * 30 + "{% endwith %}" * 30, {"a": "x" * 10}, "characters or items"),
@@ -729,11 +757,21 @@ LITERALS = st.sampled_from(
     ["''", "'x'", "','", "'a|b'", "'a>1'", "'a=1'", "'%Y'", "'Y-m-d'", "'2g'", "'d'", "1", "-1", "0", "3", "2.5", "1e9"]
 )
 OPERANDS = LITERALS | st.builds(".".join, st.lists(NAMES | st.sampled_from("01"), min_size=1, max_size=3))
-USES = st.builds(
-    lambda name, argument: f"|{name}" + (f":{argument}" if argument else ""),
-    st.sampled_from(FILTERS),
-    st.none() | LITERALS | OPERANDS,
-)
+
+
+def uses(names: Sequence[str], arguments: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Filters, with an argument where they take one."""
+
+    def use(name: str) -> st.SearchStrategy[str]:
+        given = st.builds(f"|{name}:{{}}".format, arguments)
+        if ALL_FILTERS[name].needs_argument:
+            return given
+        return given | st.just(f"|{name}") if ALL_FILTERS[name].takes_argument else st.just(f"|{name}")
+
+    return st.sampled_from(names).flatmap(use)
+
+
+USES = uses(FILTERS, LITERALS | OPERANDS)
 EXPRESSIONS = st.builds(lambda operand, uses: operand + "".join(uses), OPERANDS, st.lists(USES, max_size=3))
 CONDITION = st.builds(
     lambda first, sign, second: f"{first} {sign} {second}",
@@ -767,7 +805,8 @@ def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 TEMPLATES = st.recursive(LEAVES, _blocks, max_leaves=8)
-SOURCES = st.text(max_size=60) | st.text("{}%#ab |:.'\"\n=", max_size=60) | TEMPLATES
+WRITTEN = st.builds("{}{{{{ {} }}}}{}".format, TEMPLATES, EXPRESSIONS, TEMPLATES)
+SOURCES = WRITTEN | TEMPLATES | st.text("{}%#ab |:.'\"\n=", max_size=60)
 HUGE = {"a": "1e999999999", "b": 10**400, "c": [1e308, 1e308], "d": float("inf"), "e": "\ud800"}
 MANY = settings(REPEATABLE, max_examples=400)
 
@@ -792,16 +831,7 @@ def test_any_template_renders_text_or_is_refused(source: str, context: dict[str,
 UNSAFE = {"safe", "linebreaks", "linebreaksbr", "newline_to_br"}
 # What the author writes in quotes is the author's own.
 PLAIN = LITERALS.filter(lambda literal: ">" not in literal) | NAMES
-SAFE_USES = st.sampled_from([name for name in FILTERS if name not in UNSAFE]).flatmap(
-    lambda name: st.builds(
-        lambda argument: f"|{name}:{argument}" if argument else f"|{name}",
-        PLAIN
-        if ALL_FILTERS[name].needs_argument
-        else st.none() | PLAIN
-        if ALL_FILTERS[name].takes_argument
-        else st.none(),
-    )
-)
+SAFE_USES = uses([name for name in FILTERS if name not in UNSAFE], PLAIN)
 MARKUP = st.sampled_from(["<script>", "&<>\"'", "PHNjcmlwdD4=", "%3Cb%3E", '["<b>"]', "s<b>", "<i>,<b>,<u>"])
 
 

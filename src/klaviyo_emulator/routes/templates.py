@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import format_micros, format_seconds
 from klaviyo_emulator.errors import Refusal, conflict, invalid
-from klaviyo_emulator.jsonapi import Document, resource, single
+from klaviyo_emulator.jsonapi import Document, resource, select, single
 from klaviyo_emulator.payload import filled, related_id
 from klaviyo_emulator.routes.blocks import check_blocks
 from klaviyo_emulator.routes.context import Reply
 from klaviyo_emulator.routes.resources import View, many, one, record_type, write_one
 from klaviyo_emulator.state import links
 from klaviyo_emulator.state.mail import Letter, send_preview
-from klaviyo_emulator.state.personalization import context_for, organization
+from klaviyo_emulator.state.personalization import context_for, message_to_nobody, organization
 from klaviyo_emulator.state.profiles import find_profile
 from klaviyo_emulator.state.records import Record, Subquery, change_record, delete_record, list_records
 from klaviyo_emulator.state.templates import (
@@ -23,6 +23,7 @@ from klaviyo_emulator.state.templates import (
     copy_template,
     create_template,
     html_of,
+    html_of_definition,
     render_template,
     reusable,
 )
@@ -101,7 +102,7 @@ def require_reusable(connection: sqlite3.Connection, template_id: str) -> Record
 
 
 def unrenderable(error: TemplateError, pointer: str) -> Refusal:
-    """400 for a template that cannot be compiled or rendered, with the reason."""
+    """400 for a template that cannot be compiled or rendered, with the reason and the line."""
     return invalid(f"The template cannot be rendered: {error}", pointer)
 
 
@@ -111,8 +112,7 @@ async def post_template(context: Context, request: ApiRequest) -> Reply:
     body = _body(attributes)
 
     def work(connection: sqlite3.Connection) -> Record:
-        if len(links.ids(connection, _REUSABLE)) >= MAXIMUM_TEMPLATES:
-            raise invalid(f"An account may have {MAXIMUM_TEMPLATES} templates that were made through the API.", "/data")
+        _check_room(connection)
         return create_template(connection, context.mint, body)
 
     return await write_one(context, request, TEMPLATE, work, 201)
@@ -152,7 +152,8 @@ async def clone_template(context: Context, request: ApiRequest) -> Reply:
     data = request.resource()
 
     def work(connection: sqlite3.Connection) -> Record:
-        template = require_reusable(connection, data["id"])
+        _check_room(connection)
+        template = TEMPLATE.get(connection, data["id"])
         name = data["attributes"].get("name") or f"{template.body['name']} (Clone)"
         return copy_template(connection, context.mint, template, name=name)
 
@@ -162,13 +163,21 @@ async def clone_template(context: Context, request: ApiRequest) -> Reply:
 async def answer_rendered(context: Context, request: ApiRequest) -> Reply:
     """Render a template for the values in the request. Nothing is stored."""
     data = request.resource()
-    template = await context.read(lambda connection: require_reusable(connection, data["id"]))
-    try:
-        rendered = render_template(template, data["attributes"]["context"], now=context.config.clock())
-    except TemplateError as error:
-        raise unrenderable(error, "/data/attributes/context") from None
-    document = resource(context.linker, "template", template.id, _written(request.revision, template, rendered))
-    return Reply(_made(context), single(document, request.self_link(context.linker)))
+
+    def work(connection: sqlite3.Connection) -> Reply:
+        template = TEMPLATE.get(connection, data["id"])
+        about = message_to_nobody(connection)
+        try:
+            rendered = render_template(
+                template, data["attributes"]["context"], now=context.config.clock(), message=about
+            )
+        except TemplateError as error:
+            raise unrenderable(error, "/data/attributes/context") from None
+        attributes = select(_written(request.revision, template, rendered), request.query.fields.get("template"))
+        document = resource(context.linker, "template", template.id, attributes)
+        return Reply(_made(context), single(document, request.self_link(context.linker)))
+
+    return await context.read(work)
 
 
 async def send_template_preview(context: Context, request: ApiRequest) -> Reply:
@@ -185,11 +194,13 @@ async def send_template_preview(context: Context, request: ApiRequest) -> Reply:
         template_id = related_id(data, "template")
         if template_id is None:
             raise invalid("'data' is a required field.", "/data/relationships/template/data")
-        template = require_reusable(connection, template_id)
+        template = TEMPLATE.get(connection, template_id)
         given: dict[str, Any] = data["attributes"].get("context") or {}
         values = {**_person(context, connection, data), **given}
         try:
-            rendered = render_template(template, values, now=context.config.clock())
+            rendered = render_template(
+                template, values, now=context.config.clock(), message=message_to_nobody(connection)
+            )
         except TemplateError as error:
             raise unrenderable(error, "/data/relationships/template/data/id") from None
         letter = Letter(
@@ -205,7 +216,8 @@ async def send_template_preview(context: Context, request: ApiRequest) -> Reply:
 
     job = await context.write(work)
     attributes: Document = {"status": "complete", "created_at": format_micros(context.mint.now_us())}
-    document = resource(context.linker, "template-preview-send-job", job, attributes)
+    kind = "template-preview-send-job"
+    document = resource(context.linker, kind, job, select(attributes, request.query.fields.get(kind)))
     return Reply(202, single(document, request.self_link(context.linker)))
 
 
@@ -237,11 +249,17 @@ def _check(editor: str, attributes: Object) -> None:
     if attributes.get(foreign) is not None:
         raise invalid(f"'{foreign}' does not go with the editor {editor}.", f"/data/attributes/{foreign}")
     check_blocks(attributes.get("definition") or {}, "/data/attributes/definition")
-    for name in _BODIES:
+    sources = {name: attributes.get(name) or "" for name in _BODIES}
+    for name, source in {**sources, "definition": html_of_definition(attributes.get("definition"))}.items():
         try:
-            Template(attributes.get(name) or "")
+            Template(source)
         except TemplateError as error:
             raise unrenderable(error, f"/data/attributes/{name}") from None
+
+
+def _check_room(connection: sqlite3.Connection) -> None:
+    if len(links.ids(connection, _REUSABLE)) >= MAXIMUM_TEMPLATES:
+        raise invalid(f"An account may have {MAXIMUM_TEMPLATES} templates that were made through the API.", "/data")
 
 
 def _made(context: Context) -> int:

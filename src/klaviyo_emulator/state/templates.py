@@ -9,7 +9,7 @@ from klaviyo_emulator.templating import Message, Template
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from klaviyo_emulator.state.minting import Mint
@@ -47,10 +47,18 @@ def copy_template(
 
 
 def html_of(template: Record) -> str:
-    """The HTML of a template. That of a definition is its text and HTML blocks, one after the other."""
+    """The HTML of a template. That of a definition is its text and HTML blocks, one after the other.
+
+    Blocks and sections that are repeated, or shown to some only, stand between the tags that do so.
+    """
     if template.body.get("editor_type") != DRAGGABLE:
         return str(template.body.get("html") or "")
-    return "\n".join(_blocks(template.body.get("definition")))
+    return html_of_definition(template.body.get("definition"))
+
+
+def html_of_definition(definition: object) -> str:
+    """The HTML that a definition comes to."""
+    return "\n".join(_blocks(definition))
 
 
 def render_template(
@@ -76,9 +84,32 @@ def _blocks(node: object) -> Iterator[str]:
             yield from _blocks(item)
     elif isinstance(node, dict):
         members = cast("Body", node)
+        before, after = _conditions(_object(_object(members.get("data")).get("display_options")))
+        yield from before
         content = members.get("content")
         if isinstance(content, str):
             yield content
         for name, value in members.items():
             if name != "styles":
                 yield from _blocks(value)
+        yield from after
+
+
+def _conditions(options: Body) -> tuple[Sequence[str], Sequence[str]]:
+    """The tags around what is repeated for the items of a list, and around what is shown to some only."""
+    before: list[str] = []
+    after: list[str] = []
+    repeat = _object(options.get("content_repeat"))
+    if repeat:
+        before.append(f"{{% for {repeat.get('item_alias')} in {repeat.get('repeat_for')} %}}")
+        after.append("{% endfor %}")
+    check = options.get("visible_check") or _object(options.get("visibility")).get("check")
+    if check:
+        before.append(f"{{% if {check} %}}")
+        after.insert(0, "{% endif %}")
+    return before, after
+
+
+def _object(value: object) -> Body:
+    """The value, if it is an object: what some blocks hold is not checked."""
+    return cast("Body", value) if isinstance(value, dict) else {}

@@ -155,8 +155,8 @@ class _Comparison:
     def value(self, state: State) -> object:
         try:
             left, right = self.left.value(state), self.right.value(state)
-            state.step(left)
-            state.step(right)
+            state.compare(left)
+            state.compare(right)
             return self.compare(cast("Any", left), cast("Any", right))
         except (Failure, TypeError, RecursionError):
             return False

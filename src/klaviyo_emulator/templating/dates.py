@@ -60,11 +60,13 @@ _TEEN = 10
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 _SPELLINGS = ("%m/%d/%Y", "%m-%d-%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y")
 _LONGEST_DATE = 100
+_LONGEST_PATTERN = 1000
 _DATE_ONLY = "%Y-%m-%d"
 
 
 def write_date(moment: datetime, pattern: str) -> str:
-    """A moment by Django's format letters, or by the name of one of Django's formats."""
+    """A moment by Django's format letters, or by the name of one of Django's formats. Raises Failure if too long."""
+    _check_length(pattern)
     pieces = _LETTER.split(_NAMED_FORMATS.get(pattern, pattern))
     for index, piece in enumerate(pieces):
         pieces[index] = _LETTERS[piece](moment) if index % 2 else _ESCAPED.sub(r"\1", piece)
@@ -72,7 +74,8 @@ def write_date(moment: datetime, pattern: str) -> str:
 
 
 def write_by_directives(moment: datetime, pattern: str) -> str:
-    """A moment by the directives of `strftime`. Raises Failure for one that is not known."""
+    """A moment by the directives of `strftime`. Raises Failure for one that is not known, or if there are too many."""
+    _check_length(pattern)
 
     def replace(match: re.Match[str]) -> str:
         write = _DIRECTIVES.get(match[2])
@@ -82,6 +85,11 @@ def write_by_directives(moment: datetime, pattern: str) -> str:
         return (written.lstrip("0 ") or "0") if match[1] else written
 
     return _DIRECTIVE.sub(replace, pattern)
+
+
+def _check_length(pattern: str) -> None:
+    if len(pattern) > _LONGEST_PATTERN:
+        raise Failure(f"The pattern of a date has more than {_LONGEST_PATTERN:,} characters")
 
 
 def read_date(written: str) -> datetime | None:

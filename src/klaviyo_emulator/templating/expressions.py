@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from klaviyo_emulator.templating.errors import Failure, MissingArgument
 from klaviyo_emulator.templating.filters import ALL_FILTERS, FILTER_ADVICE, UNSUPPORTED_FILTERS
-from klaviyo_emulator.templating.values import MISSING, SafeText, look_up
+from klaviyo_emulator.templating.values import MISSING, VIEWS, SafeText, look_up
 
 if TYPE_CHECKING:
     from klaviyo_emulator.templating.filters.registry import Filter
@@ -40,7 +40,7 @@ class Operand:
         for name in self.path[1:]:
             if found is MISSING:
                 break
-            state.step(found if isinstance(found, str) else None)
+            state.step(found if isinstance(found, str) or name in VIEWS else None)
             found = look_up(found, name)
         return found
 

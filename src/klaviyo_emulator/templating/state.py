@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.templating.errors import Excess
-from klaviyo_emulator.templating.values import MISSING, escape, output_text, size, weight
+from klaviyo_emulator.templating.values import MISSING, check_size, escape, output_text, size, weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -138,6 +138,12 @@ class State:
     def read(self, value: object) -> None:
         """Count what it takes to go through a value and all within it."""
         self._count(weight(value))
+
+    def compare(self, value: object) -> None:
+        """Count what it takes to compare a value with another; beyond the bound of values it is not compared."""
+        heavy = weight(value)
+        check_size(heavy)
+        self._count(heavy)
 
     def _count(self, length: int) -> None:
         self._steps += 1 + length // _CHARACTERS_PER_STEP

@@ -133,7 +133,7 @@ def whole_number(value: object) -> int | None:
 def look_up(value: object, name: str) -> object:
     """A member, an item by its number, or one of the few attributes that templates use; else `MISSING`."""
     if is_mapping(value):
-        return value[name] if name in value else _VIEWS[name](value) if name in _VIEWS else MISSING
+        return value[name] if name in value else VIEWS[name](value) if name in VIEWS else MISSING
     if isinstance(value, datetime):
         return getattr(value, name) if name in _DATE_ATTRIBUTES else MISSING
     if isinstance(value, str) and name in _TEXT_ATTRIBUTES:
@@ -162,7 +162,8 @@ def _items(value: Mapping[str, object]) -> object:
     return list(value.items())
 
 
-_VIEWS: Mapping[str, Callable[[Mapping[str, object]], object]] = {"keys": _keys, "values": _values, "items": _items}
+VIEWS: Mapping[str, Callable[[Mapping[str, object]], object]] = {"keys": _keys, "values": _values, "items": _items}
+"""What an object has besides its members, each a list as long as the object."""
 _TEXT_ATTRIBUTES: Mapping[str, Callable[[str], object]] = {
     "capitalize": str.capitalize,
     "casefold": str.casefold,

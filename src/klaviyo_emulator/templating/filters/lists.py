@@ -23,6 +23,7 @@ from klaviyo_emulator.templating.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+_LONGEST_PATH = 1000
 _OPERATOR = re.compile("<=|=>|>=|==|!=|<|>|=")
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -50,13 +51,13 @@ def _length(value: object) -> int:
     return size(value) if isinstance(value, str) or is_list(value) or is_mapping(value) else 0
 
 
-def _at_end(index: int) -> Filter:
+def _at_end(index: int, *, keeps_safety: bool) -> Filter:
     def call(value: object) -> object:
         if not isinstance(value, str) and not is_list(value):
             raise Failure(f"There is no first or last item in {text(value)[:40]!r}")
         return value[index] if value else ""
 
-    return of_value(call, keeps_safety=True, reads_all=False)
+    return of_value(call, keeps_safety=keeps_safety, reads_all=False)
 
 
 def _slice(value: object, bounds: object) -> object:
@@ -75,6 +76,8 @@ def _items(value: object) -> list[object]:
 
 
 def _member(item: object, path: str) -> object:
+    if len(path) > _LONGEST_PATH:
+        raise Failure(f"The name of a member has more than {_LONGEST_PATH:,} characters")
     for name in path.split("."):
         item = look_up(item, name)
     return item
@@ -179,8 +182,8 @@ LIST_FILTERS: Mapping[str, Filter] = {
     "dictfilter": of_value_with(functools.partial(_where, known=("<", "<=", "==", "!=", "=>", ">=", ">"))),
     "dictsort": _sorted_by(reverse=False),
     "dictsortreversed": _sorted_by(reverse=True),
-    "first": _at_end(0),
-    "last": _at_end(-1),
+    "first": _at_end(0, keeps_safety=False),
+    "last": _at_end(-1, keeps_safety=True),
     "length": _LENGTH,
     "list_to_string": of_value(_in_words),
     "list_where": of_value_with(functools.partial(_where, known=("=",))),

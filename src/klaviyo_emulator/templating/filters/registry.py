@@ -31,7 +31,7 @@ class Filter:
         """The filtered value. Raises Failure where Django would fail, and Excess beyond the bounds."""
         if self.reads_all:
             state.read(value)
-            state.read(argument)
+        state.read(argument)
         made = self.call(value, argument, state)
         check_size(size(made))
         state.step(made)

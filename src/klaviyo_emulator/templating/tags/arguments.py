@@ -95,7 +95,10 @@ class _Simple:
     def render(self, state: State) -> None:
         state.line = self.line
         values = [expression.value(state) for expression in self.arguments.values]
+        for value in values:
+            state.read(value)
         made = self.call(state, values)
+        state.step(made)
         if self.arguments.target:
             state.bind(self.arguments.target, made)
         else:

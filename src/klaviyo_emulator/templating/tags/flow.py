@@ -186,6 +186,7 @@ class _IfChanged:
         if self.watched:
             shown = None
             seen: object = [expression.value(state, missing=None) for expression in self.watched]
+            state.compare(seen)
         else:
             seen = shown = self.block.text(state)
         if self not in memory or memory[self] != seen:
@@ -226,6 +227,7 @@ class _Regroup:
                 state.step()
                 state.bind(self.name, item)
                 grouper = self.member.value(state, missing=None)
+                state.compare(grouper)
                 if not groups or groups[-1][0] != grouper:
                     groups.append((grouper, []))
                 groups[-1][1].append(item)
@@ -298,6 +300,7 @@ class _FirstOf:
         state.line = self.line
         found = (expression.value(state, missing=None) for expression in self.values)
         first = next((value for value in found if value), "")
+        state.read(first)
         shown = state.written(first)
         if self.name:
             state.bind(self.name, shown)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.templating.dates import MONTHS, WEEKDAYS, write_by_directives
@@ -14,9 +15,11 @@ from klaviyo_emulator.templating.values import SafeText, escape, is_list, is_map
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from klaviyo_emulator.templating.expressions import Expression
     from klaviyo_emulator.templating.parser import Block, Node, Parser, Tag, TagParser
     from klaviyo_emulator.templating.state import Message, State
 
+_CUT = "cut="
 _CATALOG_OPTIONS = ("catalog_id", "integration", "language", "region", "unpublished")
 
 
@@ -53,14 +56,21 @@ def _render_variable(_state: State, values: Sequence[object]) -> object:
     return values[0]
 
 
-def _coupon_code(state: State, values: Sequence[object]) -> object:
+def _coupon(parser: Parser, tag: Tag) -> Node:
+    """The recipient's code; `cut=#Gg` leaves these signs out of it."""
+    cut = "".join(word.removeprefix(_CUT) for word in tag.words if word.startswith(_CUT))
+    words = tuple(word for word in tag.words if not word.startswith(_CUT))
+    return simple(partial(_coupon_code, cut), 1)(parser, replace(tag, words=words))
+
+
+def _coupon_code(cut: str, state: State, values: Sequence[object]) -> object:
     if state.message.coupon_code is None:
         raise Failure("customer profile is required")
     name = text(values[0])
     code = state.message.coupon_code(name)
     if code is None:
         raise Failure(f"There is no code of the coupon '{name}' left")
-    return code
+    return code.translate(dict.fromkeys(map(ord, cut)))
 
 
 def _update_property_link(state: State, values: Sequence[object]) -> object:
@@ -99,8 +109,8 @@ class _Catalog:
         find = state.message.catalog_item
         if find is None:
             raise Failure("There is no catalog here to look into")
-        item_id = text(self.arguments.values[0].value(state))
-        options = {name: text(expression.value(state)) for name, expression in self.arguments.named.items()}
+        item_id = _read_text(self.arguments.values[0], state)
+        options = {name: _read_text(expression, state) for name, expression in self.arguments.named.items()}
         item = find(item_id, options)
         if item is None:
             raise Failure(f"Unable to find item with code: {item_id}. It may have been deleted.")
@@ -109,9 +119,15 @@ class _Catalog:
             self.block.render(state)
 
 
+def _read_text(expression: Expression, state: State) -> str:
+    value = expression.value(state)
+    state.read(value)
+    return text(value)
+
+
 KLAVIYO_TAGS: Mapping[str, TagParser] = {
     "catalog": _catalog,
-    "coupon_code": simple(_coupon_code, 1),
+    "coupon_code": _coupon,
     "currency_format": simple(_currency_format, 1),
     "current_day": _date_part(lambda state: state.now.day),
     "current_month": _date_part(lambda state: state.now.month),

@@ -133,6 +133,8 @@ class _WidthRatio:
             part, whole, width = (expression.value(state) for expression in self.values)
         except MissingArgument:
             return
+        for value in (part, whole, width):
+            state.read(value)
         widest = whole_number(width)
         if widest is None:
             raise Failure("The last value of 'widthratio' must be a number")
