@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator_wire import SetClock
 
+from klaviyo_emulator.segments.compilation import compile_definition
+from klaviyo_emulator.segments.dates import Present
 from klaviyo_emulator.segments.definition import parse_definition
 from klaviyo_emulator.state import segmentation
 from klaviyo_emulator.state.database import MEMORY, _connect
@@ -18,6 +20,8 @@ from klaviyo_emulator.state.profiles import ProfileChange, find_profile, upsert_
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from klaviyo_emulator.segments.definition import Definition
 
 Json = Any
 DAY = 86_400
@@ -178,11 +182,20 @@ class World:
         row = self.connection.execute("SELECT id FROM profile WHERE external_id = ?", (name,)).fetchone()
         return find_profile(self.connection, row[0])
 
+    def members(self, definition: Definition) -> list[int]:
+        """The rows of all profiles that match, in order."""
+        query = compile_definition(definition, Present(self.now), everyone=True)
+        rows = self.connection.execute(f"{query.sql} ORDER BY profile.seq", query.parameters)
+        return [row[0] for row in rows]
+
+    def is_member(self, definition: Definition, seq: int) -> bool:
+        return segmentation.profile_matches(self.connection, definition, seq, self.now)
+
     def who(self, definition: Json) -> str:
-        """The names of all members in order, each of which `is_member` has to agree with."""
+        """The names of all members in order, of each of which the question about one profile has to say the same."""
         parsed = parse_definition(definition, POINTER)
-        members = segmentation.members(self.connection, parsed, self.now)
+        members = self.members(parsed)
         rows = self.connection.execute("SELECT seq, external_id FROM profile ORDER BY seq").fetchall()
         for seq, _ in rows:
-            assert segmentation.is_member(self.connection, parsed, seq, self.now) == (seq in members)
+            assert self.is_member(parsed, seq) == (seq in members)
         return " ".join(sorted(name for seq, name in rows if seq in members))

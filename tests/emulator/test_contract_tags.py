@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from campaign_bodies import campaign_body
 from openapi_client.exceptions import ApiException
 
 if TYPE_CHECKING:
@@ -103,6 +104,14 @@ def test_of_an_exclusive_group_a_list_has_one_tag(free: Served) -> None:
     assert [one.id for one in tags.get_list_ids_for_tag(summer).data] == [readers]
 
 
+def test_of_an_exclusive_group_a_new_campaign_has_one_tag(free: Served) -> None:
+    tags = free.sdk().Tags
+    group = tags.create_tag_group(group_body("Season", exclusive=True)).data.id
+    seasons = [tags.create_tag(tag_body(name, group)).data.id for name in ("Winter", "Summer")]
+    campaign = free.sdk().Campaigns.create_campaign(campaign_body([make_list(free)], tags=seasons)).data.id
+    assert [one.id for one in free.sdk().Campaigns.get_tags_for_campaign(campaign).data] == seasons[1:]
+
+
 def test_deleting_a_list_takes_it_from_its_tags(free: Served) -> None:
     tags = free.sdk().Tags
     tag, readers = tags.create_tag(tag_body()).data.id, make_list(free)
@@ -138,3 +147,19 @@ def test_there_are_500_tags_at_most(free: Served) -> None:
         assert free.wire.post("/api/tags", tag_body(f"Tag {number}")).status_code == 201
     refused(400, free.sdk().Tags.create_tag, tag_body("One too many"))
     assert len(free.wire.all_pages("/api/tags")) == 500
+
+
+def test_there_are_50_groups_at_most(free: Served) -> None:
+    for number in range(49):
+        assert free.wire.post("/api/tag-groups", group_body(f"Group {number}")).status_code == 201
+    refused(400, free.sdk().Tags.create_tag_group, group_body("One too many"))
+    assert len(free.wire.all_pages("/api/tag-groups")) == 50, "the default one among them"
+
+
+def test_a_list_has_100_tags_at_most(free: Served) -> None:
+    readers = make_list(free)
+    made = [free.wire.post("/api/tags", tag_body(f"Tag {number}")).json()["data"]["id"] for number in range(101)]
+    for tag in [*made[:100], made[0]]:
+        assert free.wire.post(f"/api/tags/{tag}/relationships/lists", ids_body("list", readers)).status_code == 204
+    refused(400, free.sdk().Tags.tag_lists, made[100], ids_body("list", readers))
+    assert len(free.sdk().Lists.get_tags_for_list(readers).data) == 100

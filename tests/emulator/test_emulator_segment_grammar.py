@@ -13,7 +13,6 @@ from segment_world import (
     Json,
     World,
     can,
-    custom,
     dated,
     existence,
     funnel,
@@ -44,30 +43,6 @@ from klaviyo_emulator.segments.definition import (
 from klaviyo_emulator.segments.regex import MAXIMUM_PATTERN
 
 AT = f"{POINTER}/condition_groups/0/conditions/0"
-
-
-@pytest.mark.parametrize(
-    ("condition", "depends"),
-    [
-        (custom("x", text("equals", "x")), False),
-        (custom("x", dated("before", date="2023-01-01")), False),
-        (custom("x", dated("calendar-month", value=1)), False),
-        (custom("x", in_the_last(1)), True),
-        (custom("x", dated("anniversary")), True),
-        (of_metric("X", number("equals", 0)), False),
-        (of_metric("X", number("equals", 0), in_the_last(1)), True),
-        (in_groups("X"), False),
-        (in_groups("X", timeframe_filter=in_the_last(1)), True),
-        (can("email", "any"), False),
-        (can("email", "subscribed", since("status_date", 1)), True),
-        (whatsapp("whatsapp_marketing", "explicitly_reachable", since("recorded_date", 1)), True),
-        (predicted("predicted_clv", number("equals", 0)), False),
-        (funnel(step("X")), True),
-        (region("european_union"), False),
-    ],
-)
-def test_a_definition_knows_whether_time_alone_changes_its_members(condition: Json, *, depends: bool) -> None:
-    assert parse_definition(groups([region("united_states")], [condition]), POINTER).depends_on_time == depends
 
 
 def test_a_definition_names_what_it_refers_to() -> None:

@@ -100,6 +100,14 @@ def test_funnels_agree_with_trying_every_choice_of_events(
     assert completes(events, wanted, window) == _some_choice(sorted(events), wanted, window, 0, [])
 
 
+@pytest.mark.parametrize("window", [None, 1000])
+def test_no_funnel_takes_for_ever(window: int | None) -> None:
+    rows = [(second, second, second % 2) for second in range(20_000)]
+    assert not completes(rows, [True, False], window), "each first step is followed by what must not happen"
+    assert not completes([(time, seq, 0) for time, seq, _ in rows], [True, True], window)
+    assert completes([*rows, (20_000, 20_000, 0)], [True, False], window)
+
+
 def _some_choice(
     events: list[tuple[int, int, int]], wanted: list[bool], window: int | None, index: int, chosen: list[Json]
 ) -> bool:

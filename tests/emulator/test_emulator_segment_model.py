@@ -259,7 +259,7 @@ def test_refreshing_comes_to_the_same_as_starting_anew(
         parsed = parse_definition(with_metrics(definition, world), POINTER)
         before = set(kept)
         change = segmentation.refresh(world.connection, "SEGM01", parsed, world.now)
-        fresh = set(segmentation.members(world.connection, parsed, world.now))
+        fresh = set(world.members(parsed))
         rows = world.connection.execute("SELECT profile FROM member WHERE group_id = 'SEGM01'")
         kept = {row[0] for row in rows}
         assert kept == fresh
@@ -310,8 +310,8 @@ def test_whatever_is_read_is_refused_with_400_or_can_be_evaluated(definition: Js
         assert str(found.pointer).startswith(POINTER)
         return
     world = SHARED
-    members = segmentation.members(world.connection, found, world.now)
-    assert all(segmentation.is_member(world.connection, found, seq, world.now) == (seq in members) for seq in (1, 2))
+    members = world.members(found)
+    assert all(world.is_member(found, seq) == (seq in members) for seq in (1, 2))
 
 
 def read(definition: Json) -> Definition | Problem:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.state.profiles import find_profile
 from klaviyo_emulator.state.segments import refresh_segments
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from klaviyo_emulator.routes.context import ApiRequest, Context, Handler, Reply
 
 
@@ -17,8 +20,9 @@ async def refresh_stale(context: Context, segment_id: str | None = None) -> None
     if context.changes.refreshed.get(key) == present:
         return
     chosen = None if segment_id is None else [segment_id]
-    await context.write_quietly(lambda connection: refresh_segments(connection, context.mint, chosen))
-    context.changes.refreshed[key] = present
+    ready = await context.write_quietly(lambda connection: refresh_segments(connection, context.mint, chosen))
+    if ready:
+        context.changes.refreshed[key] = present
 
 
 def with_fresh_segment(handler: Handler) -> Handler:
@@ -32,11 +36,19 @@ def with_fresh_segment(handler: Handler) -> Handler:
 
 
 def with_fresh_segments(handler: Handler, include: str | None = None) -> Handler:
-    """A handler that reads which segments a profile is in; with `include` only where the query includes them."""
+    """A handler that reads which segments the profile in its path is in, once these know of it what they should.
+
+    With `include`, only where the query includes them.
+    """
 
     async def handle(context: Context, request: ApiRequest) -> Reply:
+        def work(connection: sqlite3.Connection) -> None:
+            profile = find_profile(connection, request.arguments[0])
+            if profile is not None:
+                refresh_segments(connection, context.mint, only=[profile.seq])
+
         if include is None or include in (request.query.include or ()):
-            await refresh_stale(context)
+            await context.write_quietly(work)
         return await handler(context, request)
 
     return handle

@@ -79,11 +79,14 @@ def untag(connection: sqlite3.Connection, plural: str, resource_id: str) -> None
     links.unlink_target(connection, "tag", plural, resource_id)
 
 
-def tag_ids(connection: sqlite3.Connection, mint: Mint, plural: str, resource_id: str, tags: Iterable[str]) -> None:
-    """Tag a new resource. Raises a 404 refusal for a tag that does not exist."""
-    for tag in tags:
-        TAG.get(connection, tag)
-        links.link(connection, mint, Relationship("tag", tag, plural), [resource_id])
+def tag_resource(
+    connection: sqlite3.Connection, mint: Mint, plural: str, resource_id: str, tags: Iterable[str]
+) -> None:
+    """Tag a new resource. Raises a 404 refusal for a tag that does not exist, and 400 for too many."""
+    for tag_id in tags:
+        tag = TAG.get(connection, tag_id)
+        _make_room(connection, tag, plural, resource_id)
+        links.link(connection, mint, Relationship("tag", tag.id, plural), [resource_id])
 
 
 async def create_tag(context: Context, request: ApiRequest) -> Reply:

@@ -13,7 +13,6 @@ from klaviyo_emulator.segments.filters import (
     ValueFilter,
     boolean,
     choice,
-    depends_on_time,
     read_filter,
     required,
 )
@@ -163,11 +162,6 @@ def read_permission(found: Object, pointer: str) -> Permission:
     if channel == "whatsapp_marketing":
         return Permission("whatsapp_marketing", reachable, filters)
     return Permission("whatsapp_transactional", reachable, filters)
-
-
-def depend_on_time(filters: Sequence[ConsentFilter]) -> bool:
-    """Whether what passes can change while nothing but the time does."""
-    return any(depends_on_time(item.filter) for item in filters)
 
 
 def _filters(holder: Object, at: str) -> list[object]:

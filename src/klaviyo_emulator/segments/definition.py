@@ -17,7 +17,6 @@ from klaviyo_emulator.segments.consent import (
     RCS,
     MarketingConsent,
     Permission,
-    depend_on_time,
     read_marketing_consent,
     read_permission,
 )
@@ -37,7 +36,6 @@ from klaviyo_emulator.segments.filters import (
     ValueFilter,
     boolean,
     choice,
-    depends_on_time,
     read_date_filter,
     read_filter,
     read_number_filter,
@@ -72,7 +70,12 @@ PREDICTIONS = (
 _NEXT_PURCHASE = "expected_date_of_next_purchase"
 _GENDER = "predicted_gender"
 _AFFINITY = "channel_affinity"
-_CHANNELS = ("email", "push", "sms", "whatsapp")
+CHANNELS = ("email", "push", "sms", "whatsapp")
+"""What a profile's affinity is ranked of."""
+GENDERS = ("likely_female", "likely_male", "uncertain")
+"""What `predicted_gender` may be."""
+AFFINITIES = ("high", "medium", "low")
+"""How high the affinity to a channel may be."""
 _WINDOWS: Mapping[str, int] = {
     "HOURS_1": HOUR,
     "DAYS_1": UNITS["day"],
@@ -191,11 +194,6 @@ class Definition:
     """Groups of conditions: all groups have to hold, and of each group one condition."""
 
     groups: tuple[tuple[Condition, ...], ...]
-
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether its members can change while nothing but the time does."""
-        return any(_depends_on_time(condition) for group in self.groups for condition in group)
 
     def references(self) -> Iterator[Reference]:
         """The metrics and groups (lists, segments) it names, which nobody has looked for yet."""
@@ -340,17 +338,17 @@ def _prediction(found: Object, pointer: str) -> Prediction | ChannelAffinity:
     if dimension == _NEXT_PURCHASE:
         return Prediction(dimension, read_filter(found.get("filter"), at, DATES))
     if dimension == _GENDER:
-        return Prediction(dimension, _worded(found, at, ("likely_female", "likely_male", "uncertain")))
+        return Prediction(dimension, _worded(found, at, GENDERS))
     return Prediction(dimension, read_number_filter(found.get("filter"), at))
 
 
 def _channel_affinity(found: Object, pointer: str) -> ChannelAffinity:
     only(found, {"type", "dimension", "measurement", "predicted_channel", "filter"}, RESOURCE, pointer)
-    channel = choice(found, "predicted_channel", pointer, _CHANNELS)
+    channel = choice(found, "predicted_channel", pointer, CHANNELS)
     at = f"{pointer}/filter"
     if choice(found, "measurement", pointer, ("priority", "rank")) == "priority":
         return ChannelAffinity(channel, "priority", read_filter(found.get("filter"), at, ("number-equals",)))
-    return ChannelAffinity(channel, "rank", _worded(found, at, ("high", "medium", "low")))
+    return ChannelAffinity(channel, "rank", _worded(found, at, AFFINITIES))
 
 
 def _worded(found: Object, at: str, words: Sequence[str]) -> ValueFilter:
@@ -417,15 +415,3 @@ def _count_filters(condition: Condition) -> int:
             return sum(1 + len(step.filters) for step in steps)
         case _:
             return 0
-
-
-def _depends_on_time(condition: Condition) -> bool:
-    match condition:
-        case ProfileProperty(filter=found) | Prediction(filter=found):
-            return depends_on_time(found)
-        case ProfileMetric(timeframe=found) | Funnel(timeframe=found) | GroupMembership(timeframe=found):
-            return depends_on_time(found)
-        case MarketingConsent(filters=filters) | Permission(filters=filters):
-            return depend_on_time(filters)
-        case _:
-            return False

@@ -203,11 +203,6 @@ ValueFilter = (
 )
 
 
-def depends_on_time(found: ValueFilter | None) -> bool:
-    """Whether what passes can change while nothing but the time does."""
-    return isinstance(found, RelativeDate | RelativeRange | RelativeAnniversary | Anniversary)
-
-
 @dataclass(frozen=True, slots=True)
 class _Form:
     """One shape of a filter: its `type`, its operators, its further members, and how these are read."""

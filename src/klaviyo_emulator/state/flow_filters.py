@@ -10,15 +10,17 @@ from klaviyo_emulator.clock import MICROSECONDS
 from klaviyo_emulator.flows.conditions import EventProperty, NotInFlow, NotSent, Sample, Unanswerable
 from klaviyo_emulator.segments.compilation import compile_event_filters
 from klaviyo_emulator.segments.dates import Present, bounds
-from klaviyo_emulator.segments.definition import Definition
+from klaviyo_emulator.segments.definition import Definition, GroupMembership
 from klaviyo_emulator.state.flow_runs import last_entry
 from klaviyo_emulator.state.segmentation import profile_matches
+from klaviyo_emulator.state.segments import refresh_segments
 
 if TYPE_CHECKING:
     import sqlite3
 
     from klaviyo_emulator.flows.conditions import FlowCondition, Groups
     from klaviyo_emulator.segments.filters import RelativeDate
+    from klaviyo_emulator.state.minting import Mint
 
 _EVERYBODY = 100
 _SENT_METRICS = {"sms": ("Sent SMS", "Received SMS"), "push": ("Received Push",)}
@@ -43,12 +45,12 @@ class Visitor:
     run: int = 0
 
 
-def passes(connection: sqlite3.Connection, groups: Groups, visitor: Visitor) -> bool:
+def passes(connection: sqlite3.Connection, mint: Mint, groups: Groups, visitor: Visitor) -> bool:
     """Whether of every group one condition holds."""
-    return all(any(_holds(connection, condition, visitor) for condition in group) for group in groups)
+    return all(any(_holds(connection, mint, condition, visitor) for condition in group) for group in groups)
 
 
-def _holds(connection: sqlite3.Connection, condition: FlowCondition, visitor: Visitor) -> bool:
+def _holds(connection: sqlite3.Connection, mint: Mint, condition: FlowCondition, visitor: Visitor) -> bool:
     match condition:
         case EventProperty(metric_id):
             return visitor.event is not None and _event_passes(connection, condition, metric_id, visitor)
@@ -62,6 +64,8 @@ def _holds(connection: sqlite3.Connection, condition: FlowCondition, visitor: Vi
         case Unanswerable():
             return False
         case _:
+            if isinstance(condition, GroupMembership):
+                refresh_segments(connection, mint, condition.group_ids, only=[visitor.profile])
             definition = Definition(((condition,),))
             return profile_matches(connection, definition, visitor.profile, visitor.now, flow_start=visitor.entered)
 

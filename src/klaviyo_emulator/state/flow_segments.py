@@ -12,8 +12,7 @@ from klaviyo_emulator.state import links
 from klaviyo_emulator.state.flow_triggers import is_acting
 from klaviyo_emulator.state.links import Relationship
 from klaviyo_emulator.state.records import find_record
-from klaviyo_emulator.state.segmentation import refresh
-from klaviyo_emulator.state.segments import SEGMENT, definition_of, is_processing, refresh_segment
+from klaviyo_emulator.state.segments import SEGMENT, is_processing, refresh_segment
 from klaviyo_emulator.state.tasks import schedule
 
 if TYPE_CHECKING:
@@ -57,7 +56,4 @@ def watched_segment(connection: sqlite3.Connection, segment_id: str) -> Record |
 
 def look(connection: sqlite3.Connection, mint: Mint, segment: Record, *, silently: bool) -> None:
     """Bring a segment up to date; unless `silently`, flows hear of those who entered it."""
-    if not silently:
-        refresh_segment(connection, mint, segment)
-    elif segment.body["is_active"]:
-        refresh(connection, segment.id, definition_of(segment), mint.now())
+    refresh_segment(connection, mint, segment, silently=silently)

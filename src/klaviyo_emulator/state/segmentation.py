@@ -11,18 +11,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.clock import parse_instant, whole_seconds
-from klaviyo_emulator.segments.compilation import compile_definition, compile_event_filters
+from klaviyo_emulator.segments.compilation import compile_definition
 from klaviyo_emulator.segments.countries import phone_country
 from klaviyo_emulator.segments.dates import Present
 from klaviyo_emulator.segments.funnel import completes
 from klaviyo_emulator.segments.regex import compiled
-from klaviyo_emulator.segments.sql import FUNNEL, INSTANT, PHONE_COUNTRY, REGEX, Query
+from klaviyo_emulator.segments.sql import FUNNEL, INSTANT, PHONE_COUNTRY, REGEX
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from klaviyo_emulator.segments.definition import Definition, EventFilter
+    from klaviyo_emulator.segments.definition import Definition
 
 _CREATE = "CREATE TEMP TABLE IF NOT EXISTS segment_matched (profile INTEGER PRIMARY KEY)"
 _EMPTY = "DELETE FROM segment_matched"
@@ -57,26 +57,6 @@ def register(connection: sqlite3.Connection) -> None:
     connection.create_function(FUNNEL, 3, _completes, deterministic=True)
 
 
-def matching(definition: Definition, now: int) -> Query:
-    """A query that yields `profile.seq` of all members at a time, in whole seconds; further parts can follow it.
-
-    Its parameters are named `s0`, `s1` and so on.
-    """
-    return compile_definition(definition, Present(now), everyone=True)
-
-
-def members(connection: sqlite3.Connection, definition: Definition, now: int) -> list[int]:
-    """The row numbers of all profiles that match a definition at a time, in order."""
-    query = matching(definition, now)
-    rows = connection.execute(f"{query.sql} ORDER BY profile.seq", query.parameters)
-    return [int(row[0]) for row in rows]
-
-
-def is_member(connection: sqlite3.Connection, definition: Definition, profile_seq: int, now: int) -> bool:
-    """Whether one profile matches a definition at a time."""
-    return profile_matches(connection, definition, profile_seq, now)
-
-
 def profile_matches(
     connection: sqlite3.Connection,
     definition: Definition,
@@ -85,17 +65,13 @@ def profile_matches(
     *,
     flow_start: int | None = None,
 ) -> bool:
-    """The same for the profile filter of a flow, which somebody entered at `flow_start`."""
+    """Whether a profile, named by its row, matches a definition at a time, in whole seconds.
+
+    `flow_start` is when it entered the flow whose filter this is.
+    """
     query = compile_definition(definition, Present(now, flow_start), everyone=False)
     sql = f"{query.sql} AND profile.seq = :only"
     return connection.execute(sql, {**query.parameters, "only": profile_seq}).fetchone() is not None
-
-
-def event_matches(connection: sqlite3.Connection, filters: Sequence[EventFilter], event_seq: int) -> bool:
-    """Whether one event passes all filters of its properties."""
-    query = compile_event_filters(filters, Present(0))
-    sql = f"{query.sql} AND event.seq = :only"
-    return connection.execute(sql, {**query.parameters, "only": event_seq}).fetchone() is not None
 
 
 def refresh(
@@ -137,8 +113,7 @@ def _is_in(pattern: str, text: object) -> bool:
 
 
 def _completes(rows: str, wanted: str, window: int | None) -> bool:
-    events = [(time, seq, step) for time, seq, step in json.loads(rows)]
-    return any(step == 0 for _, _, step in events) and completes(events, _wanted(wanted), window)
+    return completes([(time, seq, step) for time, seq, step in json.loads(rows)], _wanted(wanted), window)
 
 
 @lru_cache(maxsize=64)
