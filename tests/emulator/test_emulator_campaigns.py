@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOUR = 3600
+SOON = NOON + timedelta(hours=3)
+LATER = SOON.isoformat()
+HALF = {"throttling_percentage": 50}
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def test_every_recipient_gets_a_mail_of_their_own(quick: Served) -> None:
     assert second["from"] == "Kim's Stories <stories@example.org>"
     mail = quick.wire.get(f"/__emulator__/outbox/{second['id']}").json()
     assert mail["html"].startswith("<p>Dear Lee, Fox of Emulated Account</p>")
-    assert f"https://klaviyo.example/unsubscribe/{lee}/{ready.message}" in mail["html"]
+    assert f"{quick.url}/unsubscribe/{lee}/{ready.message}" in mail["html"]
     assert received(quick)[1] == {
         "Subject": "Hi Lee",
         "Email Domain": "example.org",
@@ -249,6 +252,26 @@ def test_a_mail_that_is_not_sent_costs_no_code(quick: Served) -> None:
     assert code["attributes"]["status"] == "UNASSIGNED"
 
 
+def test_a_code_goes_with_whoever_becomes_one(quick: Served) -> None:
+    post(quick, "/api/coupons", document("coupon", {"external_id": "SPRING"}), 201)
+    for unique_code in ("ONE", "TWO"):
+        code = {"unique_code": unique_code, "expires_at": "2027-01-01T00:00:00Z"}
+        post(quick, "/api/coupon-codes", document("coupon-code", code, relation("coupon", "SPRING")), 200)
+    ready = Ready(quick, html="{% coupon_code 'SPRING' %}")
+    ready.send(quick)
+    settle(quick)
+    kim, lee = outbox(quick)[0]["profile_id"], new_profile(quick, "lee@example.org")
+    merge = document("profile-merge", relationships={"profiles": identifiers("profile", kim)}, id=lee)
+    assert quick.wire.post("/api/profile-merge", merge).status_code == 201
+    copied = post(quick, "/api/campaign-clone", document("campaign", {"new_name": "Again"}, id=ready.id), 201)
+    post(quick, "/api/campaign-send-jobs", document("campaign-send-job", id=copied["id"]))
+    settle(quick)
+    mail = quick.wire.get(f"/__emulator__/outbox/{outbox(quick)[1]['id']}").json()
+    assert (mail["to"], mail["html"]) == ("lee@example.org", "ONE")
+    code = quick.wire.get("/api/coupon-codes/SPRING-ONE").json()["data"]
+    assert code["relationships"]["profile"]["data"]["id"] == lee
+
+
 def test_who_unsubscribes_while_it_is_sent_gets_nothing(quick: Served) -> None:
     ready = Ready(quick, "kim@example.org", "lee@example.org")
     options = {"throttling_percentage": 50, "throttle_unit": "hour"}
@@ -398,6 +421,43 @@ def test_a_message_that_was_taken_back_is_sent_at_its_new_time_only(quick: Serve
     assert outbox(quick) == []
     settle(quick, 2 * HOUR)
     assert len(outbox(quick)) == 1
+
+
+def test_a_message_that_was_taken_back_has_forgotten_its_time(quick: Served) -> None:
+    ready = Ready(quick)
+    before = quick.sdk().Campaigns.get_campaign_message(ready.message).data.attributes.definition.send_options
+    schedule(quick, ready.message, "throttled", send_time=LATER, throttled_options=HALF)
+    planned = quick.sdk().Campaigns.get_campaign_message(ready.message).data.attributes.definition.send_options
+    assert (planned.send_strategy, planned.send_time, planned.recipient_percentage) == ("throttled", SOON, 50)
+    revert = document("campaign-message-schedule", {"action": "revert"}, id=ready.message)
+    quick.sdk().Campaigns.update_campaign_message_schedule(ready.message, revert)
+    after = quick.sdk().Campaigns.get_campaign_message(ready.message).data.attributes.definition.send_options
+    assert after == before
+    ready.send(quick)
+    settle(quick)
+    assert len(outbox(quick)) == 1
+
+
+def test_a_copy_of_a_scheduled_campaign_is_sent_when_it_is_told_to(quick: Served) -> None:
+    ready = Ready(quick)
+    schedule(quick, ready.message, "static", send_time=LATER)
+    copied = post(quick, "/api/campaign-clone", document("campaign", {"new_name": "Copy"}, id=ready.id), 201)
+    post(quick, "/api/campaign-send-jobs", document("campaign-send-job", id=copied["id"]))
+    settle(quick)
+    assert (status_of(quick, ready.id), status_of(quick, copied["id"])) == ("Scheduled", "Sent")
+
+
+def test_the_sender_is_a_template_too(quick: Served) -> None:
+    ready = Ready(quick, "lee@example.org")
+    details = email_details(
+        template_id=ready.template, from_email="{{ organization.email }}", from_label="For {{ email }}"
+    )
+    body = document("campaign-variation", {"definition": {"details": details}}, id=ready.variation)
+    quick.sdk().Campaigns.update_campaign_variation(ready.variation, body)
+    ready.send(quick)
+    settle(quick)
+    (mail,) = outbox(quick)
+    assert mail["from"] == "For lee@example.org <sender@emulated.test>"
 
 
 def test_sms_and_push_are_events_of_who_agreed(quick: Served) -> None:

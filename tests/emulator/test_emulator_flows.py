@@ -22,7 +22,17 @@ from flow_bodies import (
     track,
     webhook,
 )
-from people_bodies import document, events_of, identifiers, new_list, new_profile, settle
+from people_bodies import (
+    consent,
+    document,
+    entry,
+    events_of,
+    identifiers,
+    new_list,
+    new_profile,
+    settle,
+    subscription_job,
+)
 from webhook_receiver import receiving
 from webhook_receiver import settle as settle_posts
 
@@ -249,6 +259,18 @@ def test_splits_and_updates(free: Served) -> None:
     assert [run.status for run in runs(free)] == ["finished", "finished"]
 
 
+def test_an_attribute_of_a_profile_stays_a_text(free: Served) -> None:
+    operations = [
+        {"operator": "update", "property_type": kind, "property_key": key, "property_value": value}
+        for kind, key, value in (("boolean", "last_name", True), ("numeric", "title", 1.5), ("numeric", "Nights", 2))
+    ]
+    metric_flow(free, linked("update-profile", "name", None, {"profile_operations": operations, "status": "draft"}))
+    track(free)
+    settle(free)
+    profile = free.wire.get("/api/profiles", filter='equals(email,"kim@example.org")').json()["data"][0]["attributes"]
+    assert (profile["last_name"], profile["title"], profile["properties"]) == ("true", "1.5", {"Nights": 2})
+
+
 def test_branches_are_tried_in_order(free: Served) -> None:
     branches = [
         {"branch_id": "else", "is_else": True, "links": {"next": "c"}},
@@ -292,6 +314,96 @@ def test_who_may_not_get_mail_gets_none(free: Served) -> None:
     assert found[1].startswith("sent: mail ")
     assert found[2] == "skipped: the profile does not pass the message's filters"
     assert found[3].startswith("skipped: smart sending")
+
+
+def test_transactional_mail_goes_to_who_unsubscribed_and_not_to_a_dead_address(free: Served) -> None:
+    metric_flow(free, email("mail", new_template(free), transactional=True))
+    for address, action in (("kim@example.org", "unsubscribe"), ("lee@example.org", "bounce")):
+        track(free, address)
+        settle(free)
+        mail = outbox(free)[-1]["id"]
+        assert free.wire.client.post(f"/__emulator__/outbox/{mail}/{action}", json={}).status_code == 200
+    for address in ("kim@example.org", "lee@example.org"):
+        track(free, address, unique_id="again")
+    settle(free)
+    assert addresses(free) == ["kim@example.org", "lee@example.org", "kim@example.org"]
+    assert words(free)[-1] == "skipped: the profile may not get e-mail"
+
+
+def test_who_is_not_in_the_list_any_more_leaves(free: Served) -> None:
+    parents, template = new_list(free), new_template(free)
+    new_flow(free, delay("wait", "mail"), email("mail", template), trigger={"type": "list", "id": parents})
+    members = f"/api/lists/{parents}/relationships/profiles"
+    people = {name: new_profile(free, f"{name}@example.org") for name in ("kim", "lee", "max", "ned")}
+    free.wire.post(members, identifiers("profile", *people.values()))
+    settle(free)
+    unsubscribed = [entry({"email": consent("UNSUBSCRIBED")}, email=f"{name}@example.org") for name in ("kim", "lee")]
+    job = subscription_job(*unsubscribed, list_id=parents, action="delete")
+    assert free.wire.post("/api/profile-subscription-bulk-delete-jobs", job).status_code == 202
+    settle(free)
+    # Who is put back did not subscribe by that.
+    free.wire.post(members, identifiers("profile", people["lee"]))
+    free.wire.send("DELETE", members, identifiers("profile", people["max"]))
+    settle(free, DAY)
+    assert addresses(free) == ["ned@example.org"]
+    left = "left: the profile is not in the list any more"
+    assert sorted(run.log[-1].words for run in runs(free) if run.status == "left") == [left] * 3
+
+
+def test_a_changed_definition_sets_nothing_going(free: Served) -> None:
+    body = document("segment", {"name": "Families", "definition": property_filter("Plan", "family")})
+    segment = free.wire.post("/api/segments", body).json()["data"]["id"]
+    settle(free)
+    new_flow(free, email("mail", new_template(free)), trigger={"type": "segment", "id": segment})
+    new_profile(free, "lee@example.org", properties={"Plan": "solo"})
+    settle(free, 1200)
+    body = document("segment", {"definition": property_filter("Plan", "solo")}, id=segment)
+    assert free.wire.send("PATCH", f"/api/segments/{segment}", body).status_code == 200
+    settle(free, 1200)
+    assert len(free.wire.get(f"/api/segments/{segment}/profiles").json()["data"]) == 1
+    assert outbox(free) == []
+    new_profile(free, properties={"Plan": "solo"})
+    settle(free, 1200)
+    assert addresses(free) == ["kim@example.org"]
+
+
+def test_who_is_not_in_the_segment_any_more_leaves(free: Served) -> None:
+    definition = property_filter("Plan", "family")
+    created = free.wire.post("/api/segments", document("segment", {"name": "Families", "definition": definition}))
+    segment = created.json()["data"]["id"]
+    settle(free)
+    mails = (email("first", new_template(free), "wait"), delay("wait", "second"), email("second", new_template(free)))
+    new_flow(free, *mails, trigger={"type": "segment", "id": segment})
+    kim = new_profile(free, properties={"Plan": "family"})
+    new_profile(free, "lee@example.org", properties={"Plan": "family"})
+    settle(free, 1200)
+    assert addresses(free) == ["kim@example.org", "lee@example.org"]
+    body = document("profile", {"properties": {"Plan": "solo"}}, id=kim)
+    assert free.wire.send("PATCH", f"/api/profiles/{kim}", body).status_code == 200
+    settle(free, DAY)
+    assert addresses(free)[2:] == ["lee@example.org"]
+    assert [run.log[-1].words for run in runs(free) if run.status == "left"] == [
+        "left: the profile is not in the segment any more"
+    ]
+
+
+def test_what_asks_for_the_output_of_code_says_no(free: Served) -> None:
+    condition = {
+        "type": "action-output",
+        "output_config_id": 1,
+        "field": "x",
+        "filter": {"type": "string", "operator": "equals", "value": "y"},
+    }
+    asked = {"condition_groups": [{"conditions": [condition]}]}
+    metric_flow(
+        free,
+        split("asked", "yes", "no", "action-output-split", action_output_filter=asked),
+        linked("code", "yes"),
+        linked("internal-service", "no"),
+    )
+    track(free)
+    settle(free)
+    assert words(free) == ["no", "skipped: the emulator does not do internal-service"]
 
 
 def test_a_broken_template_and_a_wrong_address_stop_nobody(free: Served) -> None:

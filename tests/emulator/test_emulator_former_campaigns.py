@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +168,10 @@ def test_the_channel_is_a_filter_that_is_needed(free: Served) -> None:
             "/data/attributes/send_strategy/throttle_percentage",
         ),
         (lambda a: a.update(send_strategy={"method": "smart_send_time"}), "/data/attributes/send_strategy/date"),
+        (
+            lambda a: a.update(send_strategy={"method": "static", "datetime": "9999-12-31T23:59:59-11:00"}),
+            "/data/attributes/send_strategy/datetime",
+        ),
         (
             lambda a: a.update(send_strategy={"method": "immediate", "date": "2026-12-01"}),
             "/data/attributes/send_strategy/date",
@@ -398,3 +402,31 @@ def test_a_schedule_of_the_later_model_is_a_strategy(free: Served, schedule: Any
     if "send_time" in schedule and strategy["method"] != "unsupported":
         strategy = {**strategy, "datetime": LATER}
     assert shown == strategy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shown"),
+    [
+        ({"method": "immediate"}, {"method": "static", "datetime": LATER}),
+        ({"method": "static", "datetime": "2026-12-24T12:00:00+00:00"}, {"method": "static", "datetime": LATER}),
+        ({"method": "static", "datetime": LATER}, {"method": "static", "datetime": LATER}),
+    ],
+)
+def test_the_schedule_of_the_later_model_counts(free: Served, strategy: Any, shown: Any) -> None:
+    made = created(free, body_of([audience_of(free, "kim@example.org")], send_strategy=strategy))
+    assign(free, message_id(made), new_template(free))
+    schedule = {"strategy": "static", "send_time": LATER}
+    body = document("campaign-message-schedule", schedule, relation("campaign-message", message_id(made)))
+    free.sdk().Campaigns.schedule_campaign_message(body)
+    found = attributes_of(free, made["id"])["send_strategy"]
+    assert found["method"] == shown["method"]
+    assert datetime.fromisoformat(found["datetime"]) == datetime.fromisoformat(shown["datetime"])
+
+
+def test_a_new_name_changes_no_message(free: Served) -> None:
+    made = created(free, body_of([new_list(free)]))
+    settle(free, 60)
+    answer = patch(free, f"/api/campaigns/{made['id']}", document("campaign", {"name": "New"}, id=made["id"]))
+    assert answer.status_code == 200
+    message = read(free, f"/api/campaign-messages/{message_id(made)}")["attributes"]
+    assert message["updated_at"] == message["created_at"]

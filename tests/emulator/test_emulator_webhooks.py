@@ -21,6 +21,7 @@ from klaviyo_emulator.background.webhooks import signature
 from klaviyo_emulator.state import posts
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -263,6 +264,30 @@ class TestFailures:
         assert [each.path for each in receiver.deliveries] == ["/"]
         assert [(post.due_us, post.outcome) for post in stored_posts(one)] == [(None, str(status))]
 
+    def test_of_a_webhook_that_is_disabled_are_not_tried_again(self, free: Served, receiver: Receiver) -> None:
+        know(free)
+        hook = listen(free, receiver.url, STORY)
+        receiver.answers = [500]
+        send_events(free, "one")
+        settle(free, after=1)
+        body = webhook_body("", identifier=hook, enabled=False)
+        assert free.wire.send("PATCH", f"/api/webhooks/{hook}", body).status_code == 200
+        settle(free, after=DELAYS_SECONDS[0])
+        assert len(receiver.deliveries) == 1
+        assert stored_posts(free)[0].outcome == "not sent: the webhook was disabled"
+
+    def test_do_not_bring_back_what_was_given_up_under_way(self, free: Served) -> None:
+        def work(connection: sqlite3.Connection) -> posts.Post:
+            mint = free.emulator._mint
+            posts.enqueue(connection, mint, "http://127.0.0.1:1/", {}, b"", webhook="hook")
+            (post,) = posts.latest_posts(connection, 1)
+            posts.abandon(connection, mint, "hook", "not sent")
+            posts.record_outcome(connection, mint, post, "500", again_us=mint.now_us())
+            return posts.latest_posts(connection, 1)[0]
+
+        found = free.emulator._database.write(work).result()
+        assert (found.due_us, found.attempts, found.outcome) == (None, 1, "500")
+
     def test_nobody_at_home_is_tried_again(self, free: Served) -> None:
         know(free)
         with receiving() as gone:
@@ -338,6 +363,20 @@ class TestPosts:
         post = self.post(free, url, {})
         assert post.outcome.startswith("not sent: ")
         assert (post.due_us, post.attempts) == (None, 1)
+
+    @pytest.mark.parametrize(
+        ("url", "host", "port"),
+        [
+            ("http://[::1]/hook", "::1", 80),
+            ("http://[::1]:8080/hook", "::1", 8080),
+            ("https://[2001:db8::1]/hook", "2001:db8::1", 443),
+            ("http://127.0.0.1/hook", "127.0.0.1", 80),
+            ("http://127.0.0.1:0/hook", "127.0.0.1", 0),
+        ],
+    )
+    def test_go_to_the_host_and_port_of_the_url(self, free: Served, url: str, host: str, port: int) -> None:
+        connection, path = free.emulator.courier._connect(url)
+        assert (connection.host, connection.port, path) == (host, port, "/hook")
 
     def test_to_a_server_without_encryption_are_no_https(self, free: Served, receiver: Receiver) -> None:
         post = self.post(free, receiver.url.replace("http:", "https:"), {})

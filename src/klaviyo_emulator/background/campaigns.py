@@ -87,12 +87,9 @@ class _SkippedError(Exception):
 class _Content:
     """One variation, compiled."""
 
-    variation: Record
     channel: str
     origin: dict[str, Any]
     parts: Mapping[str, Template]
-    sender: str
-    """The address it comes from."""
 
 
 def start(context: Context, connection: sqlite3.Connection, task: Task) -> None:
@@ -234,7 +231,7 @@ class _Sending:
         if content.channel == EMAIL:
             letter = Letter(
                 subject=text("subject"),
-                sender=f"{text('label')} <{content.sender}>",
+                sender=f"{text('label')} <{text('sender')}>",
                 html=text("html", html=True),
                 text=text("text"),
                 origin=content.origin,
@@ -263,6 +260,7 @@ def _compiled(
             "html": html_of(template),
             "text": template.body.get("text"),
             "label": details.get("from_label") or context.account_name,
+            "sender": details.get("from_email") or SENDER_ADDRESS,
         }
     else:
         sources = {"title": details.get("title"), "body": details.get("body")}
@@ -270,9 +268,8 @@ def _compiled(
         parts = {name: Template(source or "") for name, source in sources.items()}
     except TemplateError as error:
         return str(error)
-    sender = details.get("from_email") or SENDER_ADDRESS
     origin = origin_of(campaign, message, variation, channel, int(message.body["began"]))
-    return _Content(variation, channel, origin, parts, sender)
+    return _Content(channel, origin, parts)
 
 
 def _has_it_already(connection: sqlite3.Connection, message: Record, profile: Profile) -> bool:

@@ -17,7 +17,7 @@ import ssl
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.faults.model import Drop, Duplicate, Reorder
@@ -212,12 +212,15 @@ class Courier:
     def _connect(self, url: str) -> tuple[HTTPConnection, str]:
         parts = check_target(url)
         host = str(parts.hostname)
+        # Without a port http.client takes what follows the last colon of an IPv6 address for one.
+        usual = HTTP_PORT if parts.scheme == "http" else HTTPS_PORT
+        port = usual if parts.port is None else parts.port
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         if parts.scheme == "http":
-            return HTTPConnection(host, parts.port, timeout=ANSWER_SECONDS), path
+            return HTTPConnection(host, port, timeout=ANSWER_SECONDS), path
         with self._gate:
             self._secure = self._secure or ssl.create_default_context()
-        return HTTPSConnection(host, parts.port, timeout=ANSWER_SECONDS, context=self._secure), path
+        return HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=self._secure), path
 
 
 async def settle(pump: Pump, courier: Courier) -> None:

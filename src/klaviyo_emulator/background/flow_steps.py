@@ -5,6 +5,7 @@ What the emulator does not do (text messages, push, code, experiments) is passed
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from klaviyo_emulator.state.flow_filters import Visitor, passes
 from klaviyo_emulator.state.lists import LIST, join_list
 from klaviyo_emulator.state.mail import Letter, send, send_preview
 from klaviyo_emulator.state.members import remove_members
-from klaviyo_emulator.state.personalization import context_for, message_for
+from klaviyo_emulator.state.personalization import SENDER_ADDRESS, context_for, message_for
 from klaviyo_emulator.state.posts import enqueue
 from klaviyo_emulator.state.profiles import ProfileChange, update_profile
 from klaviyo_emulator.state.records import find_record
@@ -57,6 +58,7 @@ _LATEST_MAIL = "SELECT sent FROM mail WHERE profile = ? ORDER BY seq DESC LIMIT 
 _NO_MESSAGE = "skipped: the action has no message"
 _PROPERTY = re.compile(r"""properties\[(['"])(.+)\1\]""", re.DOTALL)
 _DETAILS = frozenset({"first_name", "last_name", "organization", "title", "locale", "image"})
+"""The properties that are attributes of a profile, and texts whatever an action makes of them."""
 
 
 class Outcome(NamedTuple):
@@ -123,7 +125,7 @@ class Visit:
             event=self.run.event,
             run=self.run.seq,
         )
-        return passes(self.connection, parse_groups(value, ""), visitor)
+        return passes(self.connection, self.mint, parse_groups(value, ""), visitor)
 
     def write(self, source: object) -> str:
         """A text with its variables filled in. Raises TemplateError."""
@@ -186,7 +188,7 @@ def _obstacle(visit: Visit, message: Object) -> str:
     profile = visit.profile
     if not profile.email:
         return "the profile has no e-mail address"
-    if not message.get("transactional") and not can_receive_email(visit.connection, profile.seq):
+    if not can_receive_email(visit.connection, profile.seq, transactional=bool(message.get("transactional"))):
         return "the profile may not get e-mail"
     if not visit.passes(message.get("additional_filters")):
         return "the profile does not pass the message's filters"
@@ -216,8 +218,8 @@ def _origin(visit: Visit, message: Object, now: int) -> dict[str, Any]:
 
 def _sender(visit: Visit, message: Object) -> str:
     label = visit.write(message.get("from_label")) or visit.context.account_name
-    address = visit.write(message.get("from_email"))
-    return f"{label} <{address}>" if address else label
+    address = visit.write(message.get("from_email")) or SENDER_ADDRESS
+    return f"{label} <{address}>"
 
 
 def _send_internal_alert(visit: Visit) -> Outcome:
@@ -292,6 +294,11 @@ def _trigger_split(visit: Visit) -> Outcome:
     return _branch(visit, holds=visit.passes(visit.data.get("trigger_filter")))
 
 
+def _action_output_split(visit: Visit) -> Outcome:
+    """Code is not run, so that a filter of its output lets nobody pass."""
+    return _branch(visit, holds=visit.passes(visit.data.get("action_output_filter")))
+
+
 def _branch(visit: Visit, *, holds: bool) -> Outcome:
     return Outcome("yes" if holds else "no", exit_of(visit.action, "next_if_true" if holds else "next_if_false"))
 
@@ -324,7 +331,9 @@ def _change(operation: Object) -> ProfileChange:
         if operation.get("property_operation") == "remove":
             return ProfileChange(unappend={name: [value]})
         return ProfileChange(append={name: [value]})
-    return ProfileChange(details={name: value} if key in _DETAILS else {"properties": {name: value}})
+    if key in _DETAILS:
+        return ProfileChange(details={key: value if isinstance(value, str) else json.dumps(value)})
+    return ProfileChange(details={"properties": {name: value}})
 
 
 def _list_update(visit: Visit) -> Outcome:
@@ -346,9 +355,8 @@ _PERFORMERS: Mapping[str, Performer] = {
     "target-date": _target_date,
     "conditional-split": _conditional_split,
     "trigger-split": _trigger_split,
+    "action-output-split": _action_output_split,
     BRANCHES: _multi_branch_split,
     "update-profile": _update_profile,
     "list-update": _list_update,
 }
-PERFORMED = frozenset(_PERFORMERS)
-"""The actions that do something here."""

@@ -11,6 +11,8 @@ from klaviyo_emulator.background.flow_steps import Visit, perform
 from klaviyo_emulator.clock import MICROSECONDS
 from klaviyo_emulator.flows.conditions import parse_groups
 from klaviyo_emulator.flows.definition import REENTRY_UNITS
+from klaviyo_emulator.state.audiences import GROUPS
+from klaviyo_emulator.state.consents import suppressions_of
 from klaviyo_emulator.state.events import find_event
 from klaviyo_emulator.state.flow_filters import Visitor, passes
 from klaviyo_emulator.state.flow_runs import (
@@ -26,9 +28,10 @@ from klaviyo_emulator.state.flow_runs import (
 from klaviyo_emulator.state.flow_segments import EVERY_MS, WATCH_TASK, look, watched_segment
 from klaviyo_emulator.state.flow_triggers import CHUNK, TRIGGERED_TASK, is_acting
 from klaviyo_emulator.state.flows import ACTION, FLOW, live_flows
-from klaviyo_emulator.state.members import JOINED_TASK
+from klaviyo_emulator.state.members import JOINED_TASK, is_member
 from klaviyo_emulator.state.profiles import find_profile, profile_in_row
 from klaviyo_emulator.state.records import find_record
+from klaviyo_emulator.state.segments import refresh_segments
 from klaviyo_emulator.state.tasks import schedule
 
 if TYPE_CHECKING:
@@ -109,15 +112,34 @@ def take_step(context: Context, connection: sqlite3.Connection, task: Task) -> N
         return
     mint = context.mint.at(task.due_us)
     visit = Visit(context, connection, mint, flow, run, profile, action.body["definition"])
-    if not visit.passes(flow.body["profile_filter"]):
-        words = "left: the profile does not pass the flow's filter any more"
-        note_passage(connection, run.seq, Passage(action_id, task.due_us, words), LEFT)
+    reason = _reason_to_leave(visit)
+    if reason:
+        note_passage(connection, run.seq, Passage(action_id, task.due_us, f"left: {reason}"), LEFT)
         return
     outcome = perform(visit)
     status = FINISHED if outcome.exit is None else RUNNING
     note_passage(connection, run.seq, Passage(action_id, task.due_us, outcome.words), status)
     if outcome.exit is not None:
         _go_to(context, connection, run.seq, outcome.exit, max(task.due_us, outcome.until_us or 0))
+
+
+def _reason_to_leave(visit: Visit) -> str:
+    """Why a profile goes no further, empty if it does: what let it in must still be so."""
+    for trigger in visit.flow.body["triggers"]:
+        kind: str = trigger["type"]
+        if kind in GROUPS and trigger.get("id") and not _is_still_in(visit, trigger["id"]):
+            return f"the profile is not in the {kind} any more"
+    if not visit.passes(visit.flow.body["profile_filter"]):
+        return "the profile does not pass the flow's filter any more"
+    return ""
+
+
+def _is_still_in(visit: Visit, group_id: str) -> bool:
+    """Whether a profile is a member of a group, and did not unsubscribe from it."""
+    connection, profile = visit.connection, visit.profile.seq
+    refresh_segments(connection, visit.mint, [group_id], only=[profile])
+    unsubscribed = {one.list_id for one in suppressions_of(connection, profile)}
+    return is_member(connection, group_id, profile) and group_id not in unsubscribed
 
 
 def _enter(context: Context, connection: sqlite3.Connection, flow: Record, arrival: Arrival) -> None:
@@ -135,7 +157,7 @@ def _enter(context: Context, connection: sqlite3.Connection, flow: Record, arriv
         event=None if event is None else event.seq,
     )
     wanted = [flow.body["profile_filter"], *(trigger.get("trigger_filter") for trigger in flow.body["triggers"])]
-    if all(passes(connection, parse_groups(value, ""), visitor) for value in wanted):
+    if all(passes(connection, context.mint.at(at_us), parse_groups(value, ""), visitor) for value in wanted):
         run = start_run(connection, flow.id, profile.seq, visitor.event, at_us)
         _go_to(context, connection, run, entry, at_us)
 

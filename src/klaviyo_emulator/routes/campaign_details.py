@@ -72,7 +72,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "push_type": ("silent", "standard"),
 }
 _ADDRESSES = ("from_email", "reply_to_email", "cc_email", "bcc_email")
-_RENDERED = ("subject", "title", "body")
+_RENDERED = ("subject", "title", "body", "from_label", "from_email")
 
 
 def read_details(value: object, pointer: str) -> Object:

@@ -227,7 +227,7 @@ def _own_plan(context: Context, campaign: Record, message: Record) -> Body:
     now = context.mint.now_us()
     strategy: Object | None = campaign.body["send_strategy"]
     if strategy is not None:
-        return _former_plan(strategy, now)
+        return former_plan(strategy, now)
     options: Body = message.body["send_options"]
     time = options["send_time"]
     kind = _OF_OPTIONS.get(options["send_strategy"], STATIC)
@@ -238,7 +238,7 @@ def _own_plan(context: Context, campaign: Record, message: Record) -> Body:
     return plan_of(kind, time, percentage=options["recipient_percentage"], unit=options["throttle_unit"])
 
 
-def _former_plan(strategy: Object, now: int) -> Body:
+def former_plan(strategy: Object, now: int) -> Body:
     """The schedule of a send strategy of the older model."""
     match strategy["method"]:
         case "static":
@@ -273,8 +273,7 @@ def _plan(context: Context, given: Object, pointer: str) -> Body:
             raise invalid("'throttled_options' is needed.", f"{pointer}/throttled_options")
         check_percentage(throttled["throttling_percentage"], f"{pointer}/throttled_options/throttling_percentage")
     starts = midnight_us(given["send_date"]) if strategy == SMART else micros(given["send_time"])
-    latest = context.mint.now_us()
-    if starts + (_DAY_US if strategy in {SMART, LOCAL} else 0) < latest:
+    if starts + (_DAY_US if strategy in {SMART, LOCAL} else 0) < context.mint.now_us():
         raise invalid("The time has passed.", f"{pointer}/{needed}")
     zones: Object = given.get("timezone_options") or {}
     return plan_of(

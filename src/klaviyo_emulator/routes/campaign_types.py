@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from klaviyo_emulator.clock import format_micros
 from klaviyo_emulator.routes.images import IMAGE
@@ -23,7 +23,8 @@ from klaviyo_emulator.state.campaigns import (
     template_of,
     variations_of,
 )
-from klaviyo_emulator.state.records import Body, Columns, Record
+from klaviyo_emulator.state.records import Columns, Record
+from klaviyo_emulator.state.sending import options_of
 
 if TYPE_CHECKING:
     from klaviyo_emulator.jsonapi import Document
@@ -67,9 +68,9 @@ def _audience(_view: View, audience: Record) -> Document:
 
 
 def _message(_view: View, message: Record) -> Document:
-    names = ("name", "status", "tracking_options", "send_options", "ab_test")
+    names = ("name", "status", "tracking_options", "ab_test")
     definition = {name: message.body[name] for name in names}
-    options = cast("Body", definition["send_options"])
+    options = options_of(message)
     definition["send_options"] = {**options, "send_time": instant(options["send_time"])}
     return _part(message, definition)
 

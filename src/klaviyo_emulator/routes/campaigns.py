@@ -12,7 +12,7 @@ from klaviyo_emulator.payload import related_ids
 from klaviyo_emulator.routes.campaign_details import read_details, require_template
 from klaviyo_emulator.routes.campaign_types import CAMPAIGN_TYPE
 from klaviyo_emulator.routes.resources import write_one, write_silently
-from klaviyo_emulator.routes.tags import tag_ids, untag
+from klaviyo_emulator.routes.tags import tag_resource, untag
 from klaviyo_emulator.state.audiences import is_group
 from klaviyo_emulator.state.campaigns import (
     DRAFT,
@@ -96,7 +96,7 @@ async def create(context: Context, request: ApiRequest) -> Reply:
                 raise invalid(detail, f"{pointer}/audience_temporary_id")
             made = add_message(connection, context.mint, campaign.id, places[temporary], _message_body(message))
             add_variations(context, connection, made.id, message.get("variations") or [], f"{pointer}/variations")
-        tag_ids(connection, context.mint, "campaigns", campaign.id, related_ids(data, "tags"))
+        tag_resource(connection, context.mint, "campaigns", campaign.id, related_ids(data, "tags"))
         return summarize(connection, context.mint, campaign.id)
 
     return await write_one(context, request, CAMPAIGN_TYPE, work, 201)

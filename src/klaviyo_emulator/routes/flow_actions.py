@@ -90,7 +90,7 @@ def _message_attributes(view: View, message: Record) -> Document:
 
 def _find_action(connection: sqlite3.Connection, action_id: str) -> Record | None:
     """An action by its id, which is a number: anything else is malformed, and not only unknown."""
-    if not action_id.isdecimal():
+    if not (action_id.isascii() and action_id.isdecimal()):
         raise invalid(f"Invalid Flow Action ID: '{action_id}'", "/data/id")
     return find_record(connection, ACTION, action_id)
 

@@ -12,6 +12,7 @@ from klaviyo_emulator.errors import conflict, invalid, invalid_parameter
 from klaviyo_emulator.payload import Object, as_object, filled, flag, only, related_id, text
 from klaviyo_emulator.routes.campaign_details import check_address, read_details
 from klaviyo_emulator.routes.campaign_parts import send_times, set_image
+from klaviyo_emulator.routes.campaign_sending import former_plan
 from klaviyo_emulator.routes.campaign_types import CAMPAIGN_COLUMNS, instant
 from klaviyo_emulator.routes.campaigns import check_apart, check_groups, require_draft
 from klaviyo_emulator.routes.images import IMAGE
@@ -229,7 +230,7 @@ async def update(context: Context, request: ApiRequest) -> Reply:
             for audience in records_of(connection, AUDIENCE, audiences_of(campaign.id))[:1]:
                 body = _audience(connection, attributes["audiences"], audience.body)
                 change_record(connection, context.mint, audience, body)
-        for message in records_of(connection, MESSAGE, messages_of(campaign.id)):
+        for message in records_of(connection, MESSAGE, messages_of(campaign.id)) if parts else ():
             body = {
                 "tracking_options": _tracking(attributes, message.body["tracking_options"]),
                 "send_options": _options(attributes, message.body["send_options"]),
@@ -476,9 +477,9 @@ def _united(audiences: list[Record], name: str) -> list[str]:
 
 
 def _strategy(own: Object | None, messages: list[Record]) -> Document:
-    """How a campaign is sent: as it was told, or as its first message is scheduled."""
+    """How a campaign is sent: as it was told, unless its first message is scheduled in another way."""
     plan: Body | None = next((message.body["schedule"] for message in messages if message.body["schedule"]), None)
-    if own is not None:
+    if own is not None and (plan is None or _is_planned(own, plan)):
         return {name: value for name, value in own.items() if value is not None}
     if plan is None:
         return {"method": "immediate"}
@@ -496,3 +497,11 @@ def _strategy(own: Object | None, messages: list[Record]) -> Document:
         percentage = plan["throttling_percentage"]
         shown[THROTTLED] = {"method": THROTTLED, "datetime": starts, "throttle_percentage": percentage}
     return shown.get(plan["strategy"], {"method": "unsupported"})
+
+
+def _is_planned(own: Object, plan: Body) -> bool:
+    """Whether a schedule is what a send strategy asks for."""
+    if own["method"] == "immediate":
+        return plan["strategy"] == STATIC and plan["starts"] <= plan["asked"]
+    asked = former_plan(own, plan["asked"])
+    return all(plan[name] == value for name, value in asked.items())

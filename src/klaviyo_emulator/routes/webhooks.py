@@ -104,7 +104,10 @@ async def create_webhook(context: Context, request: ApiRequest) -> Reply:
 
 
 async def update_webhook(context: Context, request: ApiRequest) -> Reply:
-    """Change what is given; null leaves it as it is, but takes the description away where the specification counts."""
+    """Change what is given; null leaves it as it is, but takes the description away where the specification counts.
+
+    What waits for a webhook that is disabled is not sent.
+    """
     data = request.resource()
     attributes: Object = data["attributes"]
     changes = _checked(attributes)
@@ -118,6 +121,8 @@ async def update_webhook(context: Context, request: ApiRequest) -> Reply:
         record = change_record(connection, context.mint, WEBHOOK_TYPE.get(connection, request.arguments[0]), changes)
         if listened is not None:
             _listen(connection, context, record, listened)
+        if not record.body["enabled"]:
+            posts.abandon(connection, context.mint, record.id, "not sent: the webhook was disabled")
         return record
 
     return await write_one(context, request, WEBHOOK_TYPE, work)

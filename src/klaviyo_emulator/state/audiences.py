@@ -21,7 +21,7 @@ from klaviyo_emulator.state.campaigns import (
     records_of,
     variations_of,
 )
-from klaviyo_emulator.state.consents import CAN_RECEIVE_EMAIL
+from klaviyo_emulator.state.consents import CAN_RECEIVE_EMAIL, DELIVERABLE_EMAIL
 from klaviyo_emulator.state.records import find_record
 from klaviyo_emulator.state.segments import refresh_segments
 
@@ -38,10 +38,6 @@ _SUBSCRIBED = (
     "EXISTS (SELECT 1 FROM consent WHERE consent.profile = profile.seq AND consent.channel = '{}.marketing' "
     "AND consent.status = 'SUBSCRIBED')"
 )
-_NOT_UNDELIVERABLE = (
-    "NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.profile = profile.seq AND suppression.list_id = '' "
-    "AND suppression.reason IN ('HARD_BOUNCE', 'INVALID_EMAIL', 'SPAM_COMPLAINT'))"
-)
 REACHABLE: Mapping[str, str] = {
     EMAIL: f"profile.email IS NOT NULL AND {CAN_RECEIVE_EMAIL}",
     SMS: f"profile.phone_number IS NOT NULL AND {_SUBSCRIBED.format('sms')}",
@@ -49,7 +45,7 @@ REACHABLE: Mapping[str, str] = {
     WHATSAPP: f"profile.phone_number IS NOT NULL AND {_SUBSCRIBED.format('whatsapp')}",
 }
 """The SQL condition on a row of `profile` of who can be reached in a channel."""
-_REGARDLESS: Mapping[str, str] = {EMAIL: f"profile.email IS NOT NULL AND {_NOT_UNDELIVERABLE}"}
+_REGARDLESS: Mapping[str, str] = {EMAIL: f"profile.email IS NOT NULL AND {DELIVERABLE_EMAIL}"}
 """The same for a message that ignores who unsubscribed."""
 # Who left one list only is no recipient as a member of that list.
 _MEMBERS = (

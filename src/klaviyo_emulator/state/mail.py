@@ -1,4 +1,4 @@
-"""E-mail that was sent to nobody: kept to be read, and opened and clicked on request."""
+"""E-mail that was sent to nobody: kept to be read, and on request opened, clicked and refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from klaviyo_emulator.state.consents import EMAIL, HARD_BOUNCE, SPAM_COMPLAINT, mark_undeliverable, unsubscribe
+from klaviyo_emulator.state.profiles import find_profile
 from klaviyo_emulator.state.system_events import record_event
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 RECEIVED = "Received Email"
 OPENED = "Opened Email"
 CLICKED = "Clicked Email"
+BOUNCED = "Bounced Email"
+COMPLAINED = "Marked Email as Spam"
+BY_PAGE = "PREFERENCE_PAGE"
+"""The method of a consent that was withdrawn by the link in a mail."""
 
 _SELECT = (
     "SELECT mail.id, mail.seq, mail.sent, profile.id, mail.address, mail.subject, mail.sender, mail.html, mail.text, "
@@ -82,6 +88,16 @@ def list_mail(
     return [_mail(row) for row in connection.execute(sql, (after, address, address, limit))]
 
 
+def latest_mail_of(connection: sqlite3.Connection, profile: int, message_id: str) -> Mail | None:
+    """The last mail that a message of a campaign or a flow was to the profile in a row."""
+    sql = (
+        f"{_SELECT} WHERE mail.profile = ? AND json_extract(mail.origin, '$.\"$message\"') = ? "
+        "ORDER BY mail.seq DESC LIMIT 1"
+    )
+    row = connection.execute(sql, (profile, message_id)).fetchone()
+    return None if row is None else _mail(row)
+
+
 def open_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
     """Record that a mail was opened, now. A preview has nobody who opens it."""
     if mail.profile_id is not None:
@@ -92,6 +108,36 @@ def click_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail, url: str)
     """Record that a link of a mail was clicked, now. A preview has nobody who clicks."""
     if mail.profile_id is not None:
         record_event(connection, mint, mail.profile_id, CLICKED, {**_event_properties(mail), "URL": url})
+
+
+def bounce_mail(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
+    """Record that a mail came back, now: its address does not exist and gets no more."""
+    profile = _recipient(connection, mail)
+    if profile is not None:
+        properties = {**_event_properties(mail), "Bounce Type": "Hard"}
+        record_event(connection, mint, profile.id, BOUNCED, properties)
+        mark_undeliverable(connection, profile.seq, HARD_BOUNCE, mint.now())
+
+
+def complain_about(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
+    """Record that a mail was marked as spam, now; its recipient gets no more."""
+    profile = _recipient(connection, mail)
+    if profile is not None:
+        record_event(connection, mint, profile.id, COMPLAINED, _event_properties(mail))
+        mark_undeliverable(connection, profile.seq, SPAM_COMPLAINT, mint.now())
+
+
+def unsubscribe_by(connection: sqlite3.Connection, mint: Mint, mail: Mail) -> None:
+    """Withdraw the recipient's consent to e-mail marketing, now, as by the link in a mail."""
+    profile = _recipient(connection, mail)
+    if profile is not None:
+        cause = _event_properties(mail)
+        unsubscribe(connection, mint, profile, (EMAIL,), at=mint.now(), method=BY_PAGE, cause=cause)
+
+
+def _recipient(connection: sqlite3.Connection, mail: Mail) -> Profile | None:
+    """Who got a mail; None for a preview."""
+    return None if mail.profile_id is None else find_profile(connection, mail.profile_id)
 
 
 def _keep(

@@ -39,7 +39,10 @@ _ORIGIN = (
     """json_extract({row}.properties, '$."{owner}"'), json_extract({row}.properties, '$."$message"'), """
     """json_extract({row}.properties, '$."$variation"'), json_extract({row}.properties, '$."{owner}_channel"')"""
 )
-_OWNED = """json_extract({row}.properties, '$."{owner}"') IS NOT NULL"""
+_OWNED = (
+    """json_extract({row}.properties, '$."{owner}"') IS NOT NULL """
+    """AND json_extract({row}.properties, '$."$message"') IS NOT NULL"""
+)
 _OF_MESSAGES = (
     "SELECT metric.name, event.profile, event.time, event.value, {origin} "
     "FROM event JOIN metric ON metric.seq = event.metric "
@@ -94,6 +97,12 @@ class Tally:
         """How many facts there are of some kinds."""
         return sum(self.counts.get(kind, 0) for kind in kinds)
 
+    @property
+    def delivered(self) -> int:
+        """How many messages arrived: those that came back afterwards did not."""
+        came_back = self.people.get("delivered", set()) & self.people.get("bounced", set())
+        return self.count("delivered") - len(came_back)
+
     def unique(self, kind: str) -> int:
         """How many recipients there are facts of a kind about; once for each message."""
         return len(self.people.get(kind, ()))
@@ -104,11 +113,11 @@ def _share(part: float, whole: float) -> float:
 
 
 def _recipients(tally: Tally) -> int:
-    return tally.count("delivered", "bounced", "failed")
+    return tally.delivered + tally.count("bounced", "failed")
 
 
 def _of_delivered(kind: str) -> Callable[[Tally], float]:
-    return lambda tally: _share(tally.unique(kind), tally.count("delivered"))
+    return lambda tally: _share(tally.unique(kind), tally.delivered)
 
 
 def _of_recipients(*kinds: str) -> Callable[[Tally], float]:
@@ -117,8 +126,8 @@ def _of_recipients(*kinds: str) -> Callable[[Tally], float]:
 
 STATISTICS: Mapping[str, Callable[[Tally], float]] = {
     "recipients": _recipients,
-    "delivered": lambda tally: tally.count("delivered"),
-    "delivery_rate": _of_recipients("delivered"),
+    "delivered": lambda tally: tally.delivered,
+    "delivery_rate": lambda tally: _share(tally.delivered, _recipients(tally)),
     "opens": lambda tally: tally.count("opened"),
     "opens_unique": lambda tally: tally.unique("opened"),
     "open_rate": _of_delivered("opened"),
@@ -141,7 +150,7 @@ STATISTICS: Mapping[str, Callable[[Tally], float]] = {
     "conversion_uniques": lambda tally: tally.unique(CONVERSION),
     "conversion_rate": _of_delivered(CONVERSION),
     "conversion_value": lambda tally: tally.value,
-    "revenue_per_recipient": lambda tally: _share(tally.value, tally.count("delivered")),
+    "revenue_per_recipient": lambda tally: _share(tally.value, tally.delivered),
     "average_order_value": lambda tally: _share(tally.value, tally.count(CONVERSION)),
     # Text messages cost nothing here.
     "message_segment_count_sum": lambda _tally: 0,

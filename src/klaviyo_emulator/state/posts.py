@@ -75,10 +75,11 @@ def next_due(connection: sqlite3.Connection, target: Target, now_us: int, beside
 def record_outcome(
     connection: sqlite3.Connection, mint: Mint, post: Post, outcome: str, *, again_us: int | None = None
 ) -> None:
-    """Note what became of a request, and when it is to be tried again, if at all."""
+    """Note what became of a request, and when it is to be tried again, if at all: not if it was abandoned meanwhile."""
     # The row may be another one by now: a state can be replaced while a request is under way.
     connection.execute(
-        "UPDATE post SET attempts = attempts + 1, outcome = ?, due_us = ? WHERE seq = ? AND created_us = ?",
+        "UPDATE post SET attempts = attempts + 1, outcome = ?, due_us = iif(due_us IS NULL, NULL, ?) "
+        "WHERE seq = ? AND created_us = ?",
         (outcome, again_us, post.seq, post.created_us),
     )
     connection.execute("DELETE FROM post WHERE seq <= ? AND due_us IS NULL", (post.seq - KEPT,))

@@ -85,14 +85,6 @@ def begin(connection: sqlite3.Connection, mint: Mint, message: Record, plan: Bod
     due = int(plan["starts"]) - (_EARLIEST_ZONE_US if plan["strategy"] == LOCAL else 0)
     late = due <= now
     run = mint.ulid()
-    options = {
-        **message.body["send_options"],
-        "send_strategy": _OPTION.get(plan["strategy"], plan["strategy"]),
-        "send_time": plan["starts"],
-        "throttle_unit": plan["throttle_unit"],
-    }
-    if plan["strategy"] == THROTTLED:
-        options["recipient_percentage"] = plan["throttling_percentage"]
     changes = {
         "status": SENDING if late else SCHEDULED,
         "phase": "",
@@ -101,7 +93,6 @@ def begin(connection: sqlite3.Connection, mint: Mint, message: Record, plan: Bod
         "counts": {},
         "failures": {},
         "schedule": {**plan, "asked": now},
-        "send_options": options,
     }
     payload = {"message": message.id, "run": run}
     schedule(connection, mint, START_TASK, payload, since_us=max(due, now), after_ms=job_ms / 2 if late else 0)
@@ -111,6 +102,22 @@ def begin(connection: sqlite3.Connection, mint: Mint, message: Record, plan: Bod
         create_record(connection, mint, SEND_JOB, campaign_id, {})
     summarize(connection, mint, campaign_id)
     return changed
+
+
+def options_of(message: Record) -> Body:
+    """The send options of a message: as its draft has them, with what its schedule says as long as it has one."""
+    options: Body = message.body["send_options"]
+    plan: Body | None = message.body["schedule"]
+    if plan is None:
+        return options
+    planned = {
+        "send_strategy": _OPTION.get(plan["strategy"], plan["strategy"]),
+        "send_time": plan["starts"],
+        "throttle_unit": plan["throttle_unit"],
+    }
+    if plan["strategy"] == THROTTLED:
+        planned["recipient_percentage"] = plan["throttling_percentage"]
+    return {**options, **planned}
 
 
 def cancel(connection: sqlite3.Connection, mint: Mint, message: Record, *, reason: str = "") -> None:
