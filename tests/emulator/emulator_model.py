@@ -32,7 +32,7 @@ from klaviyo_emulator.state.profiles import (
 )
 from klaviyo_emulator.state.records import create_record, delete_record, find_record, free_short_id
 from klaviyo_emulator.state.segments import SEGMENT, refresh_segment
-from klaviyo_emulator.state.tasks import due_tasks, finish, schedule
+from klaviyo_emulator.state.tasks import finish, next_due, schedule
 
 if TYPE_CHECKING:
     import sqlite3
@@ -509,7 +509,7 @@ class InState:
         self.clock.advance(seconds)
 
         def work(connection: sqlite3.Connection) -> None:
-            for task in due_tasks(connection, self._mint.now_us(), 1000):
+            while task := next_due(connection, self._mint.now_us()):
                 self._do(connection, self._mint.at(task.due_us), task)
                 finish(connection, task)
 

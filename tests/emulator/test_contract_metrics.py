@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,16 @@ from openapi_client.exceptions import ApiException, BadRequestException, NotFoun
 
 from klaviyo_emulator.intervals import bucket_starts, instant, year_later
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PERIOD_OF: dict[str, Callable[[datetime], Any]] = {
+    "hour": lambda local: (local.replace(minute=0, tzinfo=None), local.utcoffset()),
+    "day": lambda local: local.date(),
+    "week": lambda local: local.isocalendar()[:2],
+    "month": lambda local: (local.year, local.month),
+}
+"""What the moments of one bucket have in common."""
 DAY = ["greater-or-equal(datetime,2026-11-20T00:00:00)", "less-than(datetime,2026-11-21T00:00:00)"]
 
 
@@ -369,6 +380,58 @@ class TestAggregates:
             assert all(start.astimezone(zone).hour <= 1 for start in starts)
         if interval == "month":
             assert all(start.astimezone(zone).day == 1 for start in starts)
+
+    @pytest.mark.parametrize(
+        "zone_name", ["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Africa/Cairo"]
+    )
+    def test_buckets_hold_what_counting_one_by_one_finds(self, free: Served, zone_name: str) -> None:
+        chance, zone = random.Random(zone_name), ZoneInfo(zone_name)
+        # When the clocks of one of the zones change in 2026, within hours of which most events happen.
+        changes = [
+            datetime(2026, *day, 1, tzinfo=UTC) for day in ((3, 8), (3, 29), (4, 4), (4, 23), (10, 25), (10, 29))
+        ]
+        happened: dict[datetime, tuple[str, str, float]] = {}
+        for _ in range(300):
+            moment = chance.choice(changes) + timedelta(minutes=chance.randint(-3000, 3000))
+            happened[moment] = (chance.choice("abc"), chance.choice(["", "F", "G"]), chance.choice([0, 1, 2.5]))
+        entries = [
+            (
+                profile_body(external_id=who),
+                [event_attributes(properties={"$flow": flow} if flow else {}, value=value, time=moment.isoformat())],
+            )
+            for moment, (who, flow, value) in happened.items()
+        ]
+        assert free.wire.post("/api/event-bulk-create-jobs", bulk_body(*entries)).status_code == 202
+        metric = metric_id(free)
+        for interval in 5 * list(PERIOD_OF):
+            start = chance.choice(changes).replace(tzinfo=None) - timedelta(minutes=chance.randint(0, 4000))
+            end = start + timedelta(minutes=chance.choice([90, 3000, 90_000]))
+            bounds = [f"greater-or-equal(datetime,{start.isoformat()})", f"less-than(datetime,{end.isoformat()})"]
+            asked = query(
+                metric,
+                measurements=["count", "sum_value", "unique"],
+                by=["$flow"],
+                interval=interval,
+                timezone=zone_name,
+                filter=bounds,
+            )
+            answer = free.wire.post("/api/metric-aggregates", asked).json()["data"]["attributes"]
+            periods = [PERIOD_OF[interval](datetime.fromisoformat(date).astimezone(zone)) for date in answer["dates"]]
+            found = {
+                (row["dimensions"][0], period): tuple(numbers)
+                for row in answer["data"]
+                for period, *numbers in zip(periods, *row["measurements"].values(), strict=True)
+                if numbers[0]
+            }
+            wanted: dict[Any, list[tuple[str, float]]] = {}
+            for moment, (who, flow, value) in happened.items():
+                local = moment.astimezone(zone)
+                if start.replace(tzinfo=zone).astimezone(UTC) <= moment < end.replace(tzinfo=zone).astimezone(UTC):
+                    wanted.setdefault((flow, PERIOD_OF[interval](local)), []).append((who, value))
+            assert found == {
+                key: (len(events), sum(value for _, value in events), len({who for who, _ in events}))
+                for key, events in wanted.items()
+            }
 
     def test_a_year_after_a_leap_day_is_the_first_of_march(self) -> None:
         assert year_later(datetime(2024, 2, 29, 5)) == datetime(2025, 3, 1, 5)  # noqa: DTZ001 - local times

@@ -92,6 +92,19 @@ def test_wrong_ways_to_write_a_profile(free: Served) -> None:
         profiles.create_or_update_profile(profile_body(first_name="Kim"))
 
 
+def test_members_that_a_profile_does_not_have_are_refused(free: Served) -> None:
+    append = {"patch_properties": {"append": {"skus": "1"}}}
+    patched = profile_body(email="kim@example.org", meta=append)
+    # Only a profile that may be there already can be patched.
+    assert error_of(free.wire.post("/api/profiles", patched), 400)["source"] == {"pointer": "/data/meta"}
+    strange = {"data": {**patched["data"], "relationships": {}}}
+    answer = free.wire.post("/api/profile-import", strange)
+    assert error_of(answer, 400)["source"] == {"pointer": "/data/relationships"}
+    within = "/data/attributes/profile/data/relationships"
+    assert error_of(free.wire.post("/api/events", event_body(profile=strange)), 400)["source"] == {"pointer": within}
+    assert free.wire.post("/api/profile-import", patched).json()["data"]["attributes"]["properties"] == {"skus": ["1"]}
+
+
 def test_secondary_identifiers_find_the_profile_and_leave_the_first(free: Served) -> None:
     profiles = free.sdk().Profiles
     patch = {"append": {"email": ["kim@work.example", "kim@home.example"], "phone_number": "+4915112345678"}}
@@ -114,6 +127,16 @@ def test_secondary_identifiers_find_the_profile_and_leave_the_first(free: Served
     assert profiles.create_profile(profile_body(email="kim@home.example")).data.id != created.id
     profiles.update_profile(created.id, profile_body(created.id, email="kim@work.example"))
     assert profiles.get_profile(created.id).data.attributes.email == "kim@work.example"
+
+
+def test_a_further_address_that_becomes_the_first_is_no_further_one(free: Served) -> None:
+    profiles = free.sdk().Profiles
+    append = {"patch_identifiers": {"append": {"email": "kim@work.example"}}}
+    kim = profiles.create_or_update_profile(profile_body(email="kim@example.org", meta=append)).data.id
+    for email in (None, "kim@work.example", "kim@home.example"):
+        body = profile_body(kim, meta=append) if email == "kim@work.example" else profile_body(kim, email=email)
+        assert profiles.update_profile(kim, body).data.attributes.email == email
+    assert new_profile(free, "kim@work.example") != kim
 
 
 def unappend(kind: str) -> dict[str, Any]:
@@ -231,6 +254,24 @@ def test_a_merged_profile_becomes_part_of_the_other(free: Served) -> None:
     assert {event.relationships.profile.data.id for event in sdk.Events.get_events().data} == {kim}
 
 
+def test_a_merged_profile_is_known_by_all_it_was_seen_with(free: Served) -> None:
+    def sent(**names: str) -> None:
+        answer = free.wire.post("/api/events", event_body(profile=profile_body(**names), unique_id=str(names)))
+        assert answer.status_code == 202
+
+    sent(email="kim@example.org", anonymous_id="phone")
+    sent(email="lee@example.org", anonymous_id="browser", _kx="exchange")
+    lee, kim = (profile["id"] for profile in free.wire.get("/api/profiles", sort="-email").json()["data"])
+    free.sdk().Profiles.merge_profiles(merge_body(kim, lee))
+    settle(free)
+    for names in ({"anonymous_id": "phone"}, {"anonymous_id": "browser"}, {"_kx": "exchange"}):
+        sent(**names)
+    assert free.emulator.counts().profiles == 1
+    by_id, by_former_id = (free.wire.get("/api/events", filter=f'equals(profile_id,"{one}")') for one in (kim, lee))
+    assert len(by_id.json()["data"]) == 6
+    assert by_former_id.json()["data"] == by_id.json()["data"]
+
+
 def merge_body(destination: str, *sources: str) -> dict[str, Any]:
     return document("profile-merge", None, {"profiles": identifiers("profile", *sources)}, id=destination)
 
@@ -324,7 +365,8 @@ def test_what_cannot_be_imported_is_an_error_of_the_job(free: Served) -> None:
     assert (done.completed_count, done.failed_count, done.total_count) == (1, 4, 5)
     errors = profiles.get_errors_for_bulk_import_profiles_job(job.id).data
     pointers = {error.attributes.source.pointer for error in errors}
-    assert "/data/attributes/profiles/data/0/attributes/email" in pointers
+    at = "/data/attributes/profiles/data"
+    assert pointers == {f"{at}/{place}" for place in ("0/attributes/email", "2/attributes", "3/attributes", "4/id")}
     assert {error.attributes.code for error in errors} == {"invalid", "duplicate_profile", "not_found"}
     emails = [(error.attributes.original_payload or {}).get("attributes", {}).get("email") for error in errors]
     assert "nobody" in emails
@@ -443,6 +485,29 @@ def test_suppressing_and_unsuppressing_are_jobs(free: Served) -> None:
         "Manually Suppressed from Email Marketing",
         "Manually Unsuppressed from Email Marketing",
     ]
+
+
+def test_a_segment_is_suppressed_as_it_is_when_nobody_has_looked(free: Served) -> None:
+    condition = {
+        "type": "profile-property",
+        "property": "properties['vip']",
+        "filter": {"type": "boolean", "operator": "equals", "value": True},
+    }
+    named = {"name": "VIP", "definition": {"condition_groups": [{"conditions": [condition]}]}}
+    segment = free.wire.post("/api/segments", document("segment", named)).json()["data"]["id"]
+    settle(free)
+    new_profile(free, properties={"vip": True})
+    for action, reasons in (("create", ["USER_SUPPRESSED"]), ("delete", [])):
+        path = f"/api/profile-suppression-bulk-{action}-jobs"
+        job = free.wire.post(path, suppression_job(action=action, segment=segment)).json()["data"]
+        assert job["attributes"]["total_count"] == 1
+        settle(free)
+        assert [one["reason"] for one in subscriptions_of(free)["email"]["marketing"]["suppression"]] == reasons
+    free.wire.post("/api/profile-suppression-bulk-create-jobs", suppression_job(segment=segment))
+    new_profile(free, "lee@example.org", properties={"vip": True})
+    settle(free)
+    suppressed = subscriptions_of(free, "lee@example.org")["email"]["marketing"]["suppression"]
+    assert [one["reason"] for one in suppressed] == ["USER_SUPPRESSED"]
 
 
 def test_a_whole_list_is_suppressed(free: Served) -> None:
@@ -594,6 +659,52 @@ def test_a_deleted_profile_leaves_nothing(free: Served, identifier: str) -> None
     assert [event.relationships.profile.data.id for event in sdk.Events.get_events().data] == [lee]
     assert sdk.Profiles.get_push_tokens().data == []
     assert new_profile(free, phone_number="+4915112345678") != kim
+
+
+def test_nothing_of_a_deleted_profile_is_in_the_state(free: Served) -> None:
+    phone = "+4915112345678"
+    kim = new_profile(free, phone_number=phone, external_id="k-1", first_name="Kimberly")
+    old = new_profile(free, "old-kim@example.org", last_name="Kimberly")
+    list_id = new_list(free, opt_in_process="double_opt_in")
+    wire = free.wire
+    wrong = {"first_name": "Kimberly", "phone_number": "1"}
+    by_name = [{"email": "KIM@example.org"}, {"external_id": "k-1"}, {"email": "old-kim@example.org"}]
+    requests = [
+        ("profile-merge", merge_body(kim, old)),
+        ("events", event_body(profile=profile_body(phone_number=phone, anonymous_id="of Kimberly"))),
+        ("profile-bulk-import-jobs", import_job(*(a_profile(**name, **wrong) for name in by_name))),
+        ("profile-bulk-import-jobs", import_job({**a_profile(**wrong), "id": kim}, a_profile(external_id="k-1"))),
+        ("profile-bulk-import-jobs", import_job(a_profile(email="lee@example.org", phone_number="2"))),
+        (
+            "profile-subscription-bulk-create-jobs",
+            subscription_job(entry({"email": consent()}, email="kim@example.org"), list_id=list_id),
+        ),
+        ("profile-suppression-bulk-create-jobs", suppression_job("kim@example.org")),
+        ("push-tokens", push_token(kim)),
+        (f"lists/{list_id}/relationships/profiles", identifiers("profile", kim)),
+    ]
+    for path, body in requests:
+        answer = wire.post(f"/api/{path}", body)
+        assert answer.status_code < 300, answer.text
+    settle(free)
+    secrets = ("kim@", "kimberly", phone, "k-1", kim.lower(), old.lower())
+    assert len(rows_with(free, *secrets)) > 8
+    wire.post("/api/data-privacy-deletion-jobs", deletion(email="kim@example.org"))
+    settle(free)
+    assert rows_with(free, *secrets) == []
+    (kept,) = rows_with(free, "lee@example.org")
+    assert "import-error" in kept
+
+
+def rows_with(running: Served, *words: str) -> list[str]:
+    """Every row of the state that holds one of the words, in lower case, and its table."""
+
+    def work(connection: Any) -> list[str]:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = [f"{name}: {row}".lower() for name in tables for row in connection.execute(f"SELECT * FROM {name}")]
+        return [row for row in rows if any(word in row for word in words)]
+
+    return running.emulator.context.database.read(work).result()
 
 
 def deletion(**identifiers_given: Any) -> dict[str, Any]:

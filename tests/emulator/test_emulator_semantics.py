@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_wire import NOON_SECONDS, Served, bulk_body, error_of, event_attributes, event_body, profile_body, served
+
+from klaviyo_emulator import Counts
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BULK = "/api/event-bulk-create-jobs"
 
@@ -47,6 +54,24 @@ def test_an_anonymous_profile_becomes_known(free: Served) -> None:
     owners = {item["relationships"]["profile"]["data"]["id"] for item in events_of(free)}
     assert event["relationships"]["profile"]["data"]["id"] in owners
     assert len(owners) == free.emulator.counts().profiles == 2
+
+
+def test_every_device_and_exchange_leads_to_its_profile(free: Served) -> None:
+    def sent(**names: str) -> None:
+        answer = free.wire.post("/api/events", event_body(profile=profile_body(**names), unique_id=str(names)))
+        assert answer.status_code == 202
+
+    names = [{"anonymous_id": "phone"}, {"anonymous_id": "browser"}, {"_kx": "first"}, {"_kx": "second"}]
+    for name in names:
+        sent(email="kim@example.org", **name)
+    for name in names:
+        sent(**name)
+    (kim,) = free.wire.get("/api/profiles").json()["data"]
+    for exchange in ("first", "second"):
+        found = free.wire.get("/api/profiles", filter=f'equals(_kx,"{exchange}")').json()["data"]
+        assert [item["id"] for item in found] == [kim["id"]]
+    sent(email="lee@example.org", anonymous_id="phone")
+    assert free.emulator.counts().profiles == 2
 
 
 def test_null_clears_and_absence_keeps(free: Served) -> None:
@@ -110,6 +135,14 @@ def test_updated_moves_only_with_a_change(free: Served) -> None:
     free.clock.advance(10)
     free.wire.post("/api/events", event_body(time="2026-10-01T00:00:00Z"))
     assert free.wire.get("/api/profiles").json()["data"] == [third]
+
+
+def test_updated_moves_when_the_first_address_is_appended(free: Served) -> None:
+    imported(free, external_id="k-1", status=201)
+    free.clock.advance(10)
+    body = profile_body(external_id="k-1", meta={"patch_identifiers": {"append": {"email": ["kim@example.org"]}}})
+    changed = free.wire.post("/api/profile-import", body).json()["data"]["attributes"]
+    assert (changed["email"], changed["updated"]) == ("kim@example.org", "2026-11-20T12:00:10+00:00")
 
 
 def test_an_event_changes_its_profile(free: Served) -> None:
@@ -214,8 +247,62 @@ def test_bulk_moves_the_last_event_date_to_the_latest(free: Served) -> None:
     assert profile["attributes"]["last_event_date"] == "2026-11-05T00:00:00+00:00"
 
 
+def test_members_that_an_event_does_not_have_are_refused(free: Served) -> None:
+    single = event_body()
+    bulk = bulk_body((profile_body(email="kim@example.org"), [event_attributes()]))
+    (entry,) = bulk["data"]["attributes"]["events-bulk-create"]["data"]
+    (event,) = entry["attributes"]["events"]["data"]
+    at = "/data/attributes/events-bulk-create/data/0"
+    for path, body, resource, pointer in (
+        ("/api/events", single, single["data"], "/data"),
+        (BULK, bulk, bulk["data"], "/data"),
+        (BULK, bulk, entry, at),
+        (BULK, bulk, event, f"{at}/attributes/events/data/0"),
+    ):
+        resource["relationships"] = {}
+        assert error_of(free.wire.post(path, body), 400)["source"] == {"pointer": f"{pointer}/relationships"}
+        del resource["relationships"]
+        assert free.wire.post(path, body).status_code == 202
+
+
 def test_unicode_and_nulls_survive(free: Served) -> None:
     properties = {"ключ": "💤\u0000\u2028", "": [], "deep": {"a": {"b": None}}, "float": 1e300, "int": -(2**63)}
     free.wire.post("/api/events", event_body(properties=properties, unique_id="ü'\"\\"))
     stored = events_of(free)[0]["attributes"]["event_properties"]
     assert stored == {**properties, "$event_id": "ü'\"\\"}
+
+
+def test_events_to_be_visible_later_are_noted_when_they_are_stored() -> None:
+    with served(limits=False, visibility_ms=1000, acceptance_log=True) as running:
+        for _ in range(2):
+            assert running.wire.post("/api/events", event_body(unique_id="u")).status_code == 202
+        assert running.wire.get("/__emulator__/acceptance").json()["acceptance"] == []
+        running.clock.advance(1)
+        (kim,) = running.wire.get("/api/profiles").json()["data"]
+        noted = running.wire.get("/__emulator__/acceptance").json()["acceptance"]
+    told = [(one["operation"], one["events"]) for one in noted]
+    named = (kim["id"], "Story Generated", "u")
+    assert told == [("create_event", [[*named, "stored"]]), ("create_event", [[*named, "dropped"]])]
+
+
+@pytest.mark.parametrize("place", [":memory:", "file"])
+def test_of_requests_at_once_one_makes_the_profile_and_one_stores_the_event(tmp_path: Path, place: str) -> None:
+    database = place if place == ":memory:" else str(tmp_path / "state.db")
+    with served(limits=False, database=database) as running, ThreadPoolExecutor(8) as pool:
+
+        def statuses(path: str, *bodies: Any) -> Counter[int]:
+            return Counter(
+                answer.status_code for answer in pool.map(lambda body: running.wire.post(path, body), bodies)
+            )
+
+        assert statuses("/api/profiles", *[profile_body(email="kim@example.org")] * 24) == {201: 1, 409: 23}
+        assert statuses("/api/profile-import", *[profile_body(email="lee@example.org")] * 24) == {201: 1, 200: 23}
+        assert statuses("/api/events", *[event_body(unique_id="u")] * 24) == {202: 24}
+        assert running.emulator.counts().events == 1
+        # Each of these stores two events, or none where its second one is a repetition within the request.
+        bodies = [
+            bulk_body((profile_body(email="kim@example.org"), [event_attributes(unique_id=one) for one in unique_ids]))
+            for unique_ids in [*(("u", f"v{number}") for number in range(12)), *[("w", "w")] * 12]
+        ]
+        assert statuses("/api/event-bulk-create-jobs", *bodies) == {202: 12, 400: 12}
+        assert running.emulator.counts() == Counts(profiles=2, metrics=1, events=13)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 import sqlite3
 import threading
@@ -11,11 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from emulator_wire import REPEATABLE, Served, SetClock, event_body, profile_body, served
+from emulator_wire import REPEATABLE, Served, SetClock, error_of, event_body, profile_body, served
 from hypothesis import given
 from hypothesis import strategies as st
+from people_bodies import a_profile, import_job
 
 from klaviyo_emulator import Counts, Emulator, EmulatorConfig, StateError
+from klaviyo_emulator.background.pump import Pump
 from klaviyo_emulator.clock import system_clock
 from klaviyo_emulator.cursors import Position
 from klaviyo_emulator.filters import Condition
@@ -25,10 +29,13 @@ from klaviyo_emulator.state.events import list_events
 from klaviyo_emulator.state.metrics import ensure_metric, list_metrics
 from klaviyo_emulator.state.minting import open_mint
 from klaviyo_emulator.state.profiles import list_profiles
+from klaviyo_emulator.state.tasks import Task, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from klaviyo_emulator.routes.context import Context
 
 
 def test_a_restart_keeps_everything(tmp_path: Path) -> None:
@@ -85,8 +92,10 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(foreign)
     connection.execute("CREATE TABLE t (a)")
     connection.close()
-    with pytest.raises(StateError, match="another program"):
+    before = foreign.read_bytes()
+    with pytest.raises(StateError, match=f"{foreign}: the file is a database of another program"):
         Emulator(EmulatorConfig(database=str(foreign)))
+    assert foreign.read_bytes() == before
     text = tmp_path / "text"
     text.write_text("not a database, but long enough to be looked at\n" * 50)
     before = text.read_bytes()
@@ -97,14 +106,17 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
         Emulator(EmulatorConfig(database=str(tmp_path / "no" / "folder")))
 
 
-def test_a_state_that_cannot_be_opened_further_is_closed(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_opened_further_is_refused_and_closed(tmp_path: Path) -> None:
+    """As one that may be read and not be written to."""
     file = str(tmp_path / "state.db")
     Emulator(EmulatorConfig(database=file)).close()
     connection = sqlite3.connect(file)
     connection.execute("DROP TABLE setting")
     connection.close()
-    with pytest.raises(sqlite3.Error):
+    threads = threading.active_count()
+    with pytest.raises(StateError, match=f"cannot open the state in {file}: no such table"):
         Emulator(EmulatorConfig(database=file))
+    assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize("place", [":memory:", "file"])
@@ -144,6 +156,86 @@ def test_a_commit_that_fails_fails_everything_in_it(tmp_path: Path) -> None:
 
     database.write(lambda connection: connection.execute("SELECT 1")).result()
     database.close()
+
+
+def set_room(running: Served, pages: int) -> None:
+    """Let the state grow by so many pages and no more."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        count = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {count + pages}")
+
+    running.emulator.context.database.write(work).result()
+
+
+@pytest.mark.parametrize("place", [":memory:", "file"])
+def test_without_room_everything_is_unavailable_and_nothing_is_lost(tmp_path: Path, place: str) -> None:
+    database = place if place == ":memory:" else str(tmp_path / "state.db")
+    profiles = [a_profile(email=f"p{number}@example.org", title="x" * 1000) for number in range(50)]
+    noticed = threading.Event()
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: noticed.set() if "what is due waits" in record.msg else None
+    logger = logging.getLogger("klaviyo_emulator")
+    logger.addHandler(handler)
+    try:
+        with served(limits=False, database=database) as running:
+            job = running.wire.post("/api/profile-bulk-import-jobs", import_job(*profiles)).json()["data"]["id"]
+            set_room(running, 1)
+            running.clock.advance(1)
+            # The server tries to do what is due between requests too, and goes on when it cannot.
+            assert noticed.wait(10)
+            error_of(running.wire.get("/api/profiles"), 503)
+            set_room(running, 1000)
+            done = running.wire.get(f"/api/profile-bulk-import-jobs/{job}").json()["data"]["attributes"]
+            assert (done["status"], done["completed_count"]) == ("complete", len(profiles))
+    finally:
+        logger.removeHandler(handler)
+
+
+def test_what_a_commit_lost_is_due_again() -> None:
+    done: list[str] = []
+    gate = threading.Event()
+
+    async def story(emulator: Emulator) -> None:
+        context = emulator.context
+        pump = Pump(context, {"note": lambda _context, _connection, task: done.append(task.kind)})
+        context.database.write(lambda connection: schedule(connection, context.mint, "note", {})).result()
+        context.database.write(lambda _connection: gate.wait())
+        run = asyncio.create_task(pump.run())
+        await asyncio.sleep(0)
+        context.database.write(lambda connection: connection.execute("ROLLBACK"))
+        gate.set()
+        with pytest.raises(StateUnavailableError):
+            await run
+        assert pump.is_due
+        await pump.run()
+        assert not pump.is_due
+
+    with Emulator() as emulator:
+        asyncio.run(story(emulator))
+    assert done == ["note", "note"]
+
+
+def test_what_a_task_plans_comes_before_what_is_due_later() -> None:
+    clock = SetClock()
+    done: list[str] = []
+
+    def note(context: Context, connection: sqlite3.Connection, task: Task) -> None:
+        done.append(task.payload["name"])
+        if task.payload["name"] == "first":
+            schedule(connection, context.mint, "note", {"name": "second"}, after_ms=1000, since_us=task.due_us)
+
+    with Emulator(EmulatorConfig(clock=clock)) as emulator:
+        context = emulator.context
+
+        def plan(connection: sqlite3.Connection) -> None:
+            schedule(connection, context.mint, "note", {"name": "third"}, after_ms=3000)
+            schedule(connection, context.mint, "note", {"name": "first"}, after_ms=1000)
+
+        context.database.write(plan).result()
+        clock.advance(86_400)
+        asyncio.run(Pump(context, {"note": note}).run())
+    assert done == ["first", "second", "third"]
 
 
 def test_readers_of_a_file_cannot_write(tmp_path: Path) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.clock import EPOCH
 from klaviyo_emulator.errors import Refusal
 from klaviyo_emulator.routes import catalog_jobs, coupon_codes
 from klaviyo_emulator.state.bulk_jobs import EXPIRE, FINISH, START, Outcome, finish, start
@@ -30,7 +27,7 @@ _JOBS: Mapping[str, BulkJob] = {job.type: job for job in (*catalog_jobs.JOBS.val
 
 def _start(context: Context, connection: sqlite3.Connection, task: Task) -> None:
     """Do the entries of a job."""
-    job, record, mint = _JOBS[task.payload["type"]], _record(connection, task), _mint(context, task)
+    job, record, mint = _JOBS[task.payload["type"]], _record(connection, task), context.mint.at(task.due_us)
     outcome = Outcome()
     for entry in record.body["entries"]:
         connection.execute("SAVEPOINT entry")
@@ -45,7 +42,7 @@ def _start(context: Context, connection: sqlite3.Connection, task: Task) -> None
 
 def _finish(context: Context, connection: sqlite3.Connection, task: Task) -> None:
     """Say that a job is complete."""
-    finish(connection, _mint(context, task), _record(connection, task))
+    finish(connection, context.mint.at(task.due_us), _record(connection, task))
 
 
 def _expire(_context: Context, connection: sqlite3.Connection, task: Task) -> None:
@@ -58,12 +55,6 @@ def _record(connection: sqlite3.Connection, task: Task) -> Record:
     if record is None:
         raise LookupError(task.payload["id"])
     return record
-
-
-def _mint(context: Context, task: Task) -> Mint:
-    """The mint as it is when the task is due, however late it is run."""
-    due = EPOCH + timedelta(microseconds=task.due_us)
-    return replace(context.mint, clock=lambda: due)
 
 
 def _error(job: BulkJob, mint: Mint, entry: str, problem: Problem) -> dict[str, Any]:

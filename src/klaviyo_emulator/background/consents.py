@@ -21,6 +21,7 @@ from klaviyo_emulator.state.profiles import (
 )
 from klaviyo_emulator.state.push_tokens import register_token, remove_token
 from klaviyo_emulator.state.records import change_record, find_record
+from klaviyo_emulator.state.segments import refresh_segments
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,7 +80,7 @@ def unsubscribe_profiles(context: Context, connection: sqlite3.Connection, task:
 def suppress_profiles(context: Context, connection: sqlite3.Connection, task: Task) -> None:
     """Suppress addresses, of which unknown ones get a profile, or all of a group."""
     mint = context.mint.at(task.due_us)
-    profiles = _of_group(connection, task)
+    profiles = _of_group(connection, mint, task)
     for email in task.payload["emails"] or ():
         profile, _ = upsert_profile(connection, mint, ProfileChange(identifiers={"email": email}))
         profiles.append(profile)
@@ -88,18 +89,22 @@ def suppress_profiles(context: Context, connection: sqlite3.Connection, task: Ta
 
 def unsuppress_profiles(context: Context, connection: sqlite3.Connection, task: Task) -> None:
     """Take back what was suppressed by hand. Unknown addresses are skipped."""
-    profiles = _of_group(connection, task)
+    mint = context.mint.at(task.due_us)
+    profiles = _of_group(connection, mint, task)
     emails: list[str] = task.payload["emails"] or []
     known = {profile.seq: profile for email in emails for profile in find_identified(connection, {"email": email})}
     profiles += known.values()
-    mint = context.mint.at(task.due_us)
     changed = unsuppress(connection, mint, profiles)
     _complete(connection, mint, task, changed, len(profiles) + len(emails) - len(known))
 
 
-def _of_group(connection: sqlite3.Connection, task: Task) -> list[Profile]:
+def _of_group(connection: sqlite3.Connection, mint: Mint, task: Task) -> list[Profile]:
+    """Who is in the job's list or segment at present; nobody where it names none."""
     group: str | None = task.payload["group"]
-    rows = [] if group is None else member_rows(connection, group)
+    if group is None:
+        return []
+    refresh_segments(connection, mint, [group])
+    rows = member_rows(connection, group)
     return [profile for profile in (profile_in_row(connection, row) for row in rows) if profile is not None]
 
 

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from klaviyo_emulator.background.pump import TaskHandler
+    from klaviyo_emulator.errors import Problem
     from klaviyo_emulator.routes.context import Context
     from klaviyo_emulator.state.minting import Mint
     from klaviyo_emulator.state.profiles import Profile
     from klaviyo_emulator.state.tasks import Task
+
+
+_NOT_FOUND = 404
 
 
 def start_job(context: Context, connection: sqlite3.Connection, task: Task) -> None:
@@ -43,7 +47,7 @@ def import_profiles(context: Context, connection: sqlite3.Connection, task: Task
     for index, given in enumerate(task.payload["profiles"]):
         outcome = _import(connection, mint, given, f"{PROFILES}/{index}")
         if isinstance(outcome, Refusal):
-            errors.append(_record_error(connection, mint, outcome, given))
+            errors.append(_record_error(connection, mint, outcome.problem, given, f"{PROFILES}/{index}"))
         else:
             profiles.append(outcome)
     for list_id in task.payload["lists"]:
@@ -74,13 +78,15 @@ def _import(connection: sqlite3.Connection, mint: Mint, given: dict[str, Any], p
     return outcome
 
 
-def _record_error(connection: sqlite3.Connection, mint: Mint, refusal: Refusal, given: dict[str, Any]) -> str:
-    problem = refusal.problem
+def _record_error(
+    connection: sqlite3.Connection, mint: Mint, problem: Problem, given: dict[str, Any], pointer: str
+) -> str:
+    """The id of a new error, which says where in the job's body it is: of an id that is unknown, the id."""
     body = {
         "code": problem.code,
         "title": problem.title,
         "detail": problem.detail,
-        "source": {"pointer": problem.pointer},
+        "source": {"pointer": f"{pointer}/id" if problem.status == _NOT_FOUND else problem.pointer},
         "original_payload": given,
     }
     return create_record(connection, mint, IMPORT_ERROR, mint.uuid(), body).id

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.state.tasks import Task, due_tasks, earliest_due, finish
+from klaviyo_emulator.state.database import StateUnavailableError
+from klaviyo_emulator.state.tasks import Task, earliest_due, finish, next_due
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,18 +41,30 @@ class Pump:
 
     async def run(self) -> None:
         """Run everything that is due, and what becomes due by it."""
+        agenda = self.context.mint.agenda
         while self.is_due:
-            await self.context.write(self._run_batch)
+            due_us = agenda.earliest_us
+            try:
+                await self.context.write(self._run_batch)
+            except StateUnavailableError:
+                # Nothing of it is stored, so what was due still is.
+                if due_us is not None:
+                    agenda.notice(due_us)
+                raise
 
     def _run_batch(self, connection: sqlite3.Connection) -> None:
-        agenda = self.context.mint.agenda
-        for task in due_tasks(connection, self.context.mint.now_us(), _BATCH):
+        now_us = self.context.mint.now_us()
+        for _ in range(_BATCH):
+            # One at a time, because it may plan another one that is due before the next.
+            task = next_due(connection, now_us)
+            if task is None:
+                break
             connection.execute("SAVEPOINT task")
             try:
                 self.handlers[task.kind](self.context, connection, task)
             except Exception:  # noqa: BLE001 - one task's fault must not stop the others
-                _LOG.exception("task %s %s failed", task.kind, task.payload)
+                _LOG.exception("task %s %.200s failed", task.kind, task.payload)
                 connection.execute("ROLLBACK TO task")
             connection.execute("RELEASE task")
             finish(connection, task)
-        agenda.earliest_us = earliest_due(connection)
+        self.context.mint.agenda.earliest_us = earliest_due(connection)

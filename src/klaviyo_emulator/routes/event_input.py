@@ -42,6 +42,7 @@ EARLIEST = whole_seconds(datetime(1990, 1, 1, tzinfo=UTC))
 FUTURE_SECONDS = 366 * 86_400
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _BULK = "/data/attributes/events-bulk-create/data"
+_MEMBERS = ("type", "attributes")
 _IN_BULK = frozenset({"properties", "time", "value", "value_currency", "unique_id", "backfill", "metric"})
 _SINGLE = _IN_BULK | {"profile"}
 _COMPACT = (",", ":")
@@ -63,6 +64,7 @@ class Receipt:
 def read_event(document: object, receipt: Receipt) -> NewEvents:
     """The event of `create_event`, with its profile. Raises a 400 refusal."""
     found = document_resource(document, "event")
+    only(found, _MEMBERS, "event", "/data")
     attributes = member(found, "attributes", "/data")
     at = "/data/attributes"
     only(attributes, _SINGLE, "event", at)
@@ -74,6 +76,7 @@ def read_event(document: object, receipt: Receipt) -> NewEvents:
 def read_bulk(document: object, receipt: Receipt) -> list[NewEvents]:
     """The entries of `bulk_create_events`. Raises a 400 refusal."""
     found = document_resource(document, "event-bulk-create-job")
+    only(found, _MEMBERS, "event-bulk-create-job", "/data")
     attributes = member(found, "attributes", "/data")
     only(attributes, ("events-bulk-create",), "event-bulk-create-job", "/data/attributes")
     listed = member(attributes, "events-bulk-create", "/data/attributes").get("data")
@@ -103,7 +106,9 @@ class _Reader:
         self._metrics: list[tuple[Object, Metric]] = []
 
     def entry(self, value: object, pointer: str) -> NewEvents:
-        attributes = member(resource(value, "event-bulk-create", pointer), "attributes", pointer)
+        found = resource(value, "event-bulk-create", pointer)
+        only(found, _MEMBERS, "event-bulk-create", pointer)
+        attributes = member(found, "attributes", pointer)
         at = f"{pointer}/attributes"
         only(attributes, ("profile", "events", "backfill"), "event-bulk-create", at)
         backfill = flag(attributes, "backfill", at) is True
@@ -144,7 +149,9 @@ class _Reader:
         )
 
     def _bulk_event(self, value: object, pointer: str, backfill: bool) -> NewEvent:  # noqa: FBT001 - asked a thousand times
-        attributes = member(resource(value, "event", pointer), "attributes", pointer)
+        found = resource(value, "event", pointer)
+        only(found, _MEMBERS, "event", pointer)
+        attributes = member(found, "attributes", pointer)
         at = f"{pointer}/attributes"
         only(attributes, _IN_BULK, "event", at)
         return self.event(attributes, at, backfill=backfill)

@@ -13,14 +13,12 @@ from klaviyo_emulator.jsonapi import Document, identifier, relationship, resourc
 from klaviyo_emulator.routes.context import ApiRequest, Context, Reply, Routes, page_reply
 from klaviyo_emulator.routes.event_input import Receipt, event_pointer, profile_pointer, read_bulk, read_event
 from klaviyo_emulator.routes.metrics import METRIC
-from klaviyo_emulator.routes.profile_output import ONE_CONVERSATION, profile_resource
 from klaviyo_emulator.routes.profiles import PROFILE, conflicting_identifiers
 from klaviyo_emulator.routes.resources import View, written
 from klaviyo_emulator.state.events import Event, RepeatedUniqueIdError, find_event, list_events, store_events
 from klaviyo_emulator.state.metrics import find_metrics
 from klaviyo_emulator.state.profiles import (
     DuplicateProfileError,
-    Profile,
     UnknownProfileError,
     find_profiles,
 )
@@ -31,13 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from klaviyo_emulator.config import BulkDuplicates
-    from klaviyo_emulator.state.new_events import NewEvent, NewEvents, Stored
+    from klaviyo_emulator.state.new_events import NewEvent, NewEvents
     from klaviyo_emulator.state.paging import Page
 
 ARRIVAL = "events-arrive"
-"""The kind of the task that stores events which were accepted to be visible later."""
+"""The kind of the task that stores events which were accepted to be visible later.
 
-Related = tuple[list[Document], list[Profile]]
+Its payload is the `operation` and `document` of the request, its receipt (`now`, `size`), and whether to note that it
+was accepted (`noted`).
+"""
 
 
 async def create_event(context: Context, request: ApiRequest) -> Reply:
@@ -45,7 +45,7 @@ async def create_event(context: Context, request: ApiRequest) -> Reply:
     receipt = _receipt(context, request)
     entry = read_event(request.document, receipt)
     try:
-        await context.write(lambda connection: _accept(View(connection, context, request), receipt, [entry]))
+        await _accept(context, request, receipt, [entry])
     except (DuplicateProfileError, UnknownProfileError) as error:
         raise _refused_profile(error, "/data/attributes/profile/data") from None
     return Reply(202)
@@ -55,9 +55,8 @@ async def bulk_create_events(context: Context, request: ApiRequest) -> Reply:
     """Accept many events, or none of them."""
     receipt = _receipt(context, request)
     entries = read_bulk(request.document, receipt)
-    policy = context.config.bulk_duplicates
     try:
-        await context.write(lambda connection: _accept(View(connection, context, request), receipt, entries, policy))
+        await _accept(context, request, receipt, entries, context.config.bulk_duplicates)
     except (DuplicateProfileError, UnknownProfileError) as error:
         raise _refused_profile(error, profile_pointer(error.entry)) from None
     except RepeatedUniqueIdError as error:
@@ -73,7 +72,7 @@ async def get_events(context: Context, request: ApiRequest) -> Reply:
     event_key = context.mint.event_key
     start = request.position(lambda text: decode_event(text, event_key))
 
-    def work(connection: sqlite3.Connection) -> tuple[Page[Event], Related]:
+    def work(connection: sqlite3.Connection) -> tuple[Page[Event], list[Document]]:
         page = list_events(connection, query.filters, descending=query.sort.descending, start=start, size=query.size)
         return page, _related(View(connection, context, request), page.rows)
 
@@ -84,21 +83,20 @@ async def get_events(context: Context, request: ApiRequest) -> Reply:
         page,
         write=lambda event: _event(context, request, event),
         cursor=lambda event, forward: encode_event(event.time, event.seq, event_key, forward=forward),
-        included=_included(context, request, related),
+        included=related,
     )
 
 
 async def get_event(context: Context, request: ApiRequest) -> Reply:
     """One event."""
 
-    def work(connection: sqlite3.Connection) -> tuple[Event, Related]:
+    def work(connection: sqlite3.Connection) -> tuple[Event, list[Document]]:
         event = _find(context, request, connection)
         return event, _related(View(connection, context, request), (event,))
 
     event, related = await context.read(work)
     data = _event(context, request, event)
-    included = request.included(_included(context, request, related))
-    return Reply(200, single(data, request.self_link(context.linker), included))
+    return Reply(200, single(data, request.self_link(context.linker), request.included(related)))
 
 
 async def get_metric_for_event(context: Context, request: ApiRequest) -> Reply:
@@ -137,20 +135,30 @@ def _receipt(context: Context, request: ApiRequest) -> Receipt:
     return Receipt(whole_seconds(context.config.clock()), request.size)
 
 
-def _accept(
-    view: View, receipt: Receipt, entries: Sequence[NewEvents], duplicates: BulkDuplicates | None = None
-) -> list[Stored]:
+async def _accept(
+    context: Context,
+    request: ApiRequest,
+    receipt: Receipt,
+    entries: Sequence[NewEvents],
+    duplicates: BulkDuplicates | None = None,
+) -> None:
     """Store events, now or when they are to be visible. What cannot be stored now is refused in either case."""
-    connection, context, request = view.connection, view.context, view.request
-    if not context.config.visibility_ms:
-        return store_events(connection, context.mint, entries, duplicates)
-    connection.execute("SAVEPOINT trial")
-    stored = store_events(connection, context.mint, entries, duplicates)
-    connection.execute("ROLLBACK TO trial")
-    connection.execute("RELEASE trial")
-    arrival = {"operation": request.operation.id, "document": request.document, **asdict(receipt)}
-    schedule(connection, context.mint, ARRIVAL, arrival, after_ms=context.config.visibility_ms)
-    return stored
+    mint, delay_ms = context.mint, context.config.visibility_ms
+    if not delay_ms:
+        await context.write(lambda connection: store_events(connection, mint, entries, duplicates))
+        return
+    is_noted = context.request is not None
+    arrival = {"operation": request.operation.id, "document": request.document, **asdict(receipt), "noted": is_noted}
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT trial")
+        store_events(connection, mint, entries, duplicates)
+        connection.execute("ROLLBACK TO trial")
+        connection.execute("RELEASE trial")
+        schedule(connection, mint, ARRIVAL, arrival, after_ms=delay_ms)
+
+    # It is noted as accepted when it is stored: only then is it known whose the events are.
+    await replace(context, request=None).write(work)
 
 
 def read_arrival(payload: Mapping[str, Any]) -> list[NewEvents]:
@@ -177,19 +185,14 @@ def _find(context: Context, request: ApiRequest, connection: sqlite3.Connection)
     return event
 
 
-def _related(view: View, events: Sequence[Event]) -> Related:
+def _related(view: View, events: Sequence[Event]) -> list[Document]:
+    """What `include` asks for of events: first their metrics, then their profiles, each once."""
     include = view.query.include or frozenset()
     metric_ids = dict.fromkeys(event.metric_id for event in events) if "metric" in include else {}
     profile_ids = dict.fromkeys(event.profile_id for event in events) if "profile" in include else {}
-    metrics = find_metrics(view.connection, list(metric_ids))
-    return [METRIC.document(view, metric) for metric in metrics], find_profiles(view.connection, list(profile_ids))
-
-
-def _included(context: Context, request: ApiRequest, related: Related) -> list[Document]:
-    metrics, profiles = related
     return [
-        *metrics,
-        *(profile_resource(context.linker, profile, request.query, ONE_CONVERSATION) for profile in profiles),
+        *(METRIC.document(view, metric) for metric in find_metrics(view.connection, list(metric_ids))),
+        *(PROFILE.document(view, profile) for profile in find_profiles(view.connection, list(profile_ids))),
     ]
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from klaviyo_emulator.state.paging import Page
     from klaviyo_emulator.state.records import Subquery
 
-_ALL = 1 << 31
-
 
 def member_relation() -> Relation:
     """The relation `profiles` of a group."""
@@ -55,8 +53,8 @@ def _listing(kind: ResourceType[Any], writer: Callable[[View], Callable[[Member]
 
 def _page(view: View, group_id: str, start: Position | None) -> Page[Member]:
     query = view.query
-    descending, size = query.sort.descending, query.size or _ALL
-    return list_members(view.connection, group_id, query.filters, descending=descending, start=start, size=size)
+    descending = query.sort.descending
+    return list_members(view.connection, group_id, query.filters, descending=descending, start=start, size=query.size)
 
 
 def _cursor(member: Member, forward: bool) -> str:  # noqa: FBT001 - as `page_reply` calls it

@@ -28,16 +28,13 @@ if TYPE_CHECKING:
     from klaviyo_emulator.jsonapi import Document
     from klaviyo_emulator.routes.context import ApiRequest, Context, Handler, Reply, Routes, Types
 
-_ALL = 1 << 31
-
 
 def _page(view: View, start: Position | None, within: Subquery | None) -> Page[Metric]:
     filters = view.query.filters
     if view.context.config.behaviour == "live" and any(one.field == "integration.category" for one in filters):
         # The live API answers nothing, although its metrics say that they have the category.
         return Page([], has_next=False, has_previous=False)
-    size = view.query.size or _ALL
-    return list_metrics(view.connection, filters, start, size, within)
+    return list_metrics(view.connection, filters, start, view.query.size, within)
 
 
 def _attributes(_view: View, metric: Metric) -> Document:

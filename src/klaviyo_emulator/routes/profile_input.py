@@ -52,11 +52,12 @@ IN_EVENT = Dialect((*STRONG, "_kx", "anonymous_id"), forgives_phone=True)
 
 def read_profile(found: Object, dialect: Dialect, pointer: str) -> ProfileChange:
     """What a profile resource says. Raises a 400 refusal that names the member."""
+    with_meta = ("meta",) if dialect.has_meta else ()
+    only(found, ("type", "id", "attributes", *with_meta), "profile", pointer)
     attributes = member(found, "attributes", pointer)
     at = f"{pointer}/attributes"
     meta, patch_identifiers = _meta(found, attributes, pointer) if dialect.has_meta else ({}, {})
-    known = {*dialect.identifiers, *_NAMES, "location", "properties", *(("meta",) if dialect.has_meta else ())}
-    only(attributes, known, "profile", at)
+    only(attributes, {*dialect.identifiers, *_NAMES, "location", "properties", *with_meta}, "profile", at)
     details: Object = {name: text(attributes, name, at) for name in _NAMES if name in attributes}
     if "location" in attributes:
         details["location"] = _location(attributes["location"], f"{at}/location")

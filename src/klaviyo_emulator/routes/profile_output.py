@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import format_instant
-from klaviyo_emulator.jsonapi import Document, Linker, relationship, resource, select
 from klaviyo_emulator.operations import LOCATION_FIELDS, PREDICTIVE_FIELDS
 from klaviyo_emulator.state import consents
 from klaviyo_emulator.state.consents import Consent, Suppression, consents_of, suppressions_of
@@ -15,22 +14,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from klaviyo_emulator.query import Query
+    from klaviyo_emulator.jsonapi import Document
     from klaviyo_emulator.state.profiles import Profile
 
-ONE_CONVERSATION = ("lists", "segments", "push-tokens", "conversation")
-"""A profile that was written, or that came along with an event, has a singular conversation."""
 _NEVER = Consent(consents.NEVER_SUBSCRIBED, 0, 0, None, None, None, double_optin=False)
-
-
-def profile_resource(
-    linker: Linker, profile: Profile, query: Query, relations: tuple[str, ...] = ONE_CONVERSATION
-) -> Document:
-    """The resource object of a profile without additional fields."""
-    attributes = select(profile_attributes(profile), query.fields.get("profile"))
-    owner = linker.resource("profile", profile.id)
-    related: Document = {name: relationship(owner, name) for name in relations}
-    return resource(linker, "profile", profile.id, attributes, related)
 
 
 def profile_attributes(profile: Profile) -> Document:
@@ -57,7 +44,8 @@ def profile_attributes(profile: Profile) -> Document:
 
 def profile_predictions(connection: sqlite3.Connection, profile: Profile) -> Document:
     """`predictive_analytics`: all null, as until an account qualifies, but for what the state says."""
-    return {**dict.fromkeys(PREDICTIVE_FIELDS), **find_prediction(connection, profile.seq)}
+    found = find_prediction(connection, profile.seq)
+    return {name: found.get(name) for name in PREDICTIVE_FIELDS}
 
 
 def profile_subscriptions(connection: sqlite3.Connection, profile: Profile) -> Document:

@@ -14,6 +14,7 @@ from klaviyo_emulator.state.links import Relationship
 from klaviyo_emulator.state.members import count_members
 from klaviyo_emulator.state.profile_jobs import PROCESSING, QUEUED, schedule_job
 from klaviyo_emulator.state.records import Record, create_record
+from klaviyo_emulator.state.segments import refresh_segments
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,7 +72,8 @@ def _starting(kind: ResourceType[Record]) -> Handler:
         def work(connection: sqlite3.Connection) -> Record:
             total = len(emails or ())
             for name, group_id in groups.items():
-                _require(connection, context, name, group_id)
+                context.types[name].get(connection, group_id)
+                refresh_segments(connection, context.mint, [group_id])
                 total = count_members(connection, group_id)
             body: dict[str, Any] = {
                 "status": PROCESSING if context.config.behaviour == "live" else QUEUED,
@@ -115,10 +117,6 @@ def _emails(data: Object) -> list[str] | None:
 def _groups(data: Object) -> dict[str, str]:
     named = {name: related_id(data, name) for name in _GROUPS}
     return {name: group_id for name, group_id in named.items() if group_id is not None}
-
-
-def _require(connection: sqlite3.Connection, context: Context, name: str, group_id: str) -> None:
-    context.types[name].get(connection, group_id)
 
 
 ROUTES: Routes = {

@@ -1,4 +1,8 @@
-"""Further names of a profile: secondary e-mail addresses and phone numbers, and ids of profiles merged into it."""
+"""Further names of a profile.
+
+Secondary e-mail addresses and phone numbers, ids of profiles merged into it, and the anonymous and exchange ids that it
+was seen with before the last ones.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,6 @@ def add_alias(connection: sqlite3.Connection, kind: str, value: str, profile: in
 def remove_alias(connection: sqlite3.Connection, kind: str, value: str, profile: int) -> None:
     """Take a further name from a profile, if it has it."""
     connection.execute("DELETE FROM alias WHERE kind = ? AND value = ? AND profile = ?", (kind, value, profile))
-
-
-def aliases_of(connection: sqlite3.Connection, profile: int) -> list[tuple[str, str]]:
-    """Kind and value of every further name of a profile."""
-    sql = "SELECT kind, value FROM alias WHERE profile = ? ORDER BY kind, value"
-    return [(str(kind), str(value)) for kind, value in connection.execute(sql, (profile,))]
 
 
 def move_aliases(connection: sqlite3.Connection, source: int, destination: int) -> None:

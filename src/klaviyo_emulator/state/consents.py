@@ -57,6 +57,12 @@ CAN_RECEIVE_EMAIL = (
 )
 """An SQL condition on a row of `profile`: neither unsubscribed nor suppressed. Who was never asked gets e-mail."""
 
+DELIVERABLE_EMAIL = (
+    "NOT EXISTS (SELECT 1 FROM suppression WHERE suppression.profile = profile.seq AND suppression.list_id = '' "
+    "AND suppression.reason IN ('HARD_BOUNCE', 'INVALID_EMAIL', 'SPAM_COMPLAINT'))"
+)
+"""The same for a message that goes to who unsubscribed too: no mailbox has refused the profile's mail."""
+
 _CONFIRMED_TWICE = frozenset({EMAIL, SMS})
 """The channels that a double opt-in asks about."""
 _OF_LISTS = frozenset({EMAIL, SMS})
@@ -134,9 +140,10 @@ def status_of(connection: sqlite3.Connection, profile: int, channel: str) -> str
     return NEVER_SUBSCRIBED if row is None else str(row[0])
 
 
-def can_receive_email(connection: sqlite3.Connection, profile: int) -> bool:
-    """Whether the profile in a row may be sent e-mail marketing."""
-    sql = f"SELECT 1 FROM profile WHERE seq = ? AND {CAN_RECEIVE_EMAIL}"  # noqa: S608 - the constant above
+def can_receive_email(connection: sqlite3.Connection, profile: int, *, transactional: bool = False) -> bool:
+    """Whether the profile in a row may be sent e-mail marketing, or e-mail that is no marketing."""
+    condition = DELIVERABLE_EMAIL if transactional else CAN_RECEIVE_EMAIL
+    sql = f"SELECT 1 FROM profile WHERE seq = ? AND {condition}"  # noqa: S608 - the constants above
     return connection.execute(sql, (profile,)).fetchone() is not None
 
 
@@ -182,8 +189,12 @@ def unsubscribe(
     at: int,
     list_id: str = ANYWHERE,
     method: str = METHOD,
+    cause: Mapping[str, Any] | None = None,
 ) -> None:
-    """Withdraw consent: for a list that the profile is in, if one is named, and for everything otherwise."""
+    """Withdraw consent: for a list that the profile is in, if one is named, and for everything otherwise.
+
+    `cause` are properties of the event that tells of it, such as the message that somebody unsubscribed by.
+    """
     rest = list(channels)
     if list_id and any(channel in _OF_LISTS for channel in rest) and is_member(connection, list_id, profile.seq):
         leave_list(connection, mint, list_id, profile, at=at)
@@ -195,7 +206,8 @@ def unsubscribe(
         before = status_of(connection, profile.seq, channel)
         _write(connection, profile.seq, channel, Consent(UNSUBSCRIBED, at, at, method, None, None, double_optin=False))
         if before != UNSUBSCRIBED and channel in _WITHDRAWN:
-            record_events(connection, mint, _WITHDRAWN[channel], [(profile.id, {"Method": method})], at=at)
+            properties = {**(cause or {}), "Method": method}
+            record_events(connection, mint, _WITHDRAWN[channel], [(profile.id, properties)], at=at)
     if EMAIL in rest:
         _suppress(connection, profile.seq, UNSUBSCRIBE, at)
     _forget_pending(connection, profile.seq, rest)

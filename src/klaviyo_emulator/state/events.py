@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
 from klaviyo_emulator.state.new_events import NewEvent, NewEvents, Stored
-from klaviyo_emulator.state.paging import Listing, Page, fetch_page
+from klaviyo_emulator.state.paging import COMPARE, Listing, Page, fetch_page
 from klaviyo_emulator.state.profiles import ProfileError, record_event_time, upsert_profile
 from klaviyo_emulator.state.reactions import on_events
 
@@ -34,11 +34,14 @@ _SELECT = (
     "profile.id, metric.id "
     "FROM event JOIN profile ON profile.seq = event.profile JOIN metric ON metric.seq = event.metric"
 )
-_OF_PROFILE = "event.profile = (SELECT seq FROM profile WHERE id = ?)"
+_OF_PROFILE = (
+    "event.profile = (SELECT seq FROM profile WHERE id = ? UNION ALL "
+    "SELECT profile FROM alias WHERE kind = 'id' AND value = ?)"
+)
+"""Of the profile with an id, or of the one into which the profile with the id was merged."""
 _OF_METRIC = "event.metric = (SELECT seq FROM metric WHERE id = ?)"
 _OF_METRICS = "event.metric IN (SELECT seq FROM metric WHERE id IN (SELECT value FROM json_each(?)))"
 _AMONG = "metric.id IN (SELECT value FROM json_each(?))"
-_COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
 _INSERT = "INSERT OR IGNORE INTO event (seq, profile, metric, time, unique_id, value, currency, properties) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _MOST_ROWS = 256
@@ -202,14 +205,14 @@ def _restrict(listing: Listing, condition: Condition) -> None:
     value = condition.value
     match condition.field:
         case "profile_id":
-            listing.restrict(_OF_PROFILE, str(value))
+            listing.restrict(_OF_PROFILE, str(value), str(value))
         case "metric_id" if isinstance(value, tuple) and len(value) != 1:
             listing.restrict(_OF_METRICS, json.dumps(value))
         case "metric_id":
             listing.restrict(_OF_METRIC, str(value[0] if isinstance(value, tuple) else value))
         case "datetime" | "timestamp":
             bound = seconds(value) if isinstance(value, datetime) else cast("float", value)
-            listing.restrict(f"event.time {_COMPARE[condition.operator]} ?", bound)
+            listing.restrict(f"event.time {COMPARE[condition.operator]} ?", bound)
         case _:
             pass  # has(profile), has(metric): every stored event has both
 

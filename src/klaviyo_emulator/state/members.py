@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state import links
-from klaviyo_emulator.state.paging import Listing, Page, fetch_page
+from klaviyo_emulator.state.paging import COMPARE, Listing, Page, fetch_page
 from klaviyo_emulator.state.profiles import COLUMNS, Profile, read_profile_row, restrict_profiles
 from klaviyo_emulator.state.records import Subquery
 from klaviyo_emulator.state.tasks import schedule
@@ -26,7 +26,6 @@ JOINED = "joined_group_at"
 """The sort and filter field, and the attribute."""
 JOINED_TASK = "group-joined"
 """The task for flows that a group triggers: `{"group": id, "profiles": [profile id, ...]}`."""
-_COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
 _SELECT = f"SELECT {COLUMNS}, member.joined FROM member JOIN profile ON profile.seq = member.profile"  # noqa: S608
 _IDS = "SELECT id FROM profile WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"
 
@@ -117,7 +116,7 @@ def list_members(
         listing.restrict(f"member.profile IN ({subquery})", *chosen.parameters)
     for condition in of_time:
         moment = cast("datetime", condition.value)
-        listing.restrict(f"member.joined {_COMPARE[condition.operator]} ?", seconds(moment))
+        listing.restrict(f"member.joined {COMPARE[condition.operator]} ?", seconds(moment))
     return fetch_page(connection, listing, _member, start=start, size=size, descending=descending)
 
 

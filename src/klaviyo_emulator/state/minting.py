@@ -67,7 +67,7 @@ class Mint:
         return (self.clock() - EPOCH) // timedelta(microseconds=1)
 
     def ulid(self) -> str:
-        """A new ULID of the present: profiles, campaigns, webhooks and others."""
+        """A new ULID of the present: profiles, campaigns, webhooks, most jobs and others."""
         return ulid(self.chance, int(seconds(self.clock()) * 1000))
 
     def uuid(self) -> str:
@@ -75,11 +75,11 @@ class Mint:
         return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
 
     def hexadecimal_id(self) -> str:
-        """32 new hexadecimal digits: custom metrics, metric properties."""
+        """32 new hexadecimal digits: push tokens."""
         return f"{self.chance.getrandbits(128):032x}"
 
     def job_id(self) -> str:
-        """The id of a new bulk job: unpadded base64url of account, kind, time and chance, as the live ones are."""
+        """The id of a new import job: unpadded base64url of account, kind, time and chance, as the live ones are."""
         parts = f"{self.account_id}_maintenance.{short_id(self.chance)}.{self.now()}.{short_id(self.chance)}"
         return base64.urlsafe_b64encode(parts.encode("ascii")).decode("ascii").rstrip("=")
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
+COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
+"""The operators of filters that compare, in SQL."""
+_ALL = 1 << 31
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
@@ -60,7 +64,11 @@ def fetch_page(
     size: int,
     descending: bool,
 ) -> Page[Row]:
-    """Read one page. One row more than asked for is fetched, to know whether there is another page."""
+    """Read one page; size 0 asks for all rows.
+
+    One row more than asked for is fetched, to know whether there is another page.
+    """
+    size = size or _ALL
     forward = start is None or start.forward
     ascending = descending != forward
     direction = "ASC" if ascending else "DESC"

@@ -1,8 +1,8 @@
 """Profiles: who is meant, what changes, and how they are found again.
 
 A profile is matched by id, email, phone number and external id, and by its further names (see `aliases`). Where none
-of these is stored yet, an anonymous id or an exchange id (`_kx`) leads to the profile it was seen with. The case of an
-e-mail address does not matter.
+of these is stored yet, an anonymous id or an exchange id (`_kx`) leads to the profile it was seen with. The last one of
+each kind has a column, and those before it are further names. The case of an e-mail address does not matter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.aliases import ID, IDENTIFIERS, add_alias, find_alias, remove_alias
-from klaviyo_emulator.state.paging import Listing, Page, fetch_page
+from klaviyo_emulator.state.paging import COMPARE, Listing, Page, fetch_page
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,13 +44,12 @@ _SORT_KEYS = {
     "email": "coalesce(email, '')",
     **{f"{prefix}timestamp": _LATEST.format(scope) for prefix, scope in _SCOPES.items()},
 }
-_COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
-_ALL = 1 << 31
 _OWNERS_OF_TOKENS = (
     "SELECT target FROM link WHERE type = 'push-token' AND owner IN "
     "(SELECT id FROM record WHERE type = 'push-token' AND json_extract(body, '$.name') "
     "IN (SELECT value FROM json_each(?)))"
 )
+_FORMER_KX = "SELECT profile FROM alias WHERE kind = '_kx' AND value = ?"
 
 Details = dict[str, Any]
 
@@ -161,7 +160,7 @@ def list_profiles(
     if within is not None:
         listing.restrict(f"id IN ({within.sql})", *within.parameters)
     restrict_profiles(listing, conditions)
-    return fetch_page(connection, listing, _sorted, start=start, size=size or _ALL, descending=descending)
+    return fetch_page(connection, listing, _sorted, start=start, size=size, descending=descending)
 
 
 def create_profile(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -> Profile:
@@ -240,15 +239,21 @@ def _find_by(connection: sqlite3.Connection, name: str, value: str) -> tuple[Pro
 def _match_weakly(connection: sqlite3.Connection, change: ProfileChange) -> Profile | None:
     """A profile seen with the same anonymous or exchange id, unless it is known to be somebody else."""
     given = [name for name in STRONG if change.identifiers.get(name) is not None]
-    for name, column in WEAK.items():
+    for name in WEAK:
         value = change.identifiers.get(name)
-        if value is None:
-            continue
-        for row in connection.execute(f"{_SELECT} WHERE {column} = ? ORDER BY seq", (value,)):
-            profile = read_profile_row(row)
+        for profile in [] if value is None else _seen_with(connection, name, value):
             if all(getattr(profile, strong) is None for strong in given):
                 return profile
     return None
+
+
+def _seen_with(connection: sqlite3.Connection, name: str, value: str) -> list[Profile]:
+    """The profiles last seen with an anonymous or exchange id, and after them the one that was seen with it earlier."""
+    rows = connection.execute(f"{_SELECT} WHERE {WEAK[name]} = ? ORDER BY seq", (value,))
+    found = [read_profile_row(row) for row in rows]
+    seq = find_alias(connection, name, value)
+    former = None if seq is None else profile_in_row(connection, seq)
+    return found if former is None else [*found, former]
 
 
 def _refuse_taken(connection: sqlite3.Connection, name: str, value: str | None, own: int | None) -> None:
@@ -281,7 +286,7 @@ def _insert(connection: sqlite3.Connection, mint: Mint, change: ProfileChange) -
     profile = Profile(int(cursor.lastrowid or 0), profile_id, values[1], values[2], values[3], now, now, None, details)
     if not change.append_identifiers:
         return profile
-    return _change_aliases(connection, profile, change)
+    return _change_aliases(connection, mint, profile, change)
 
 
 def _apply(
@@ -299,15 +304,37 @@ def _apply(
             columns["details"] = after
     if columns:
         columns["updated"] = mint.now()
-    columns |= {column: change.identifiers[name] for name, column in WEAK.items() if change.identifiers.get(name)}
+    columns |= _newly_seen(connection, profile, change)
     if columns:
         profile = _set(connection, profile, columns)
         for name in IDENTIFIERS:
             if columns.get(name) is not None:
                 remove_alias(connection, name, columns[name], profile.seq)
     if change.append_identifiers or change.unappend_identifiers:
-        profile = _change_aliases(connection, profile, change)
+        profile = _change_aliases(connection, mint, profile, change)
     return profile
+
+
+def _newly_seen(connection: sqlite3.Connection, profile: Profile, change: ProfileChange) -> dict[str, str]:
+    """The anonymous and exchange ids, by column, that differ from the last ones, which become further names."""
+    seen = {name: value for name in WEAK if (value := change.identifiers.get(name))}
+    if not seen:
+        return {}
+    last = last_seen(connection, profile.seq)
+    columns: dict[str, str] = {}
+    for name, value in seen.items():
+        former = last[name]
+        if value != former:
+            columns[WEAK[name]] = value
+            if former is not None:
+                add_alias(connection, name, former, profile.seq)
+    return columns
+
+
+def last_seen(connection: sqlite3.Connection, seq: int) -> dict[str, str | None]:
+    """The anonymous id and the exchange id that the profile in a row was last seen with."""
+    sql = f"SELECT {', '.join(WEAK.values())} FROM profile WHERE seq = ?"  # noqa: S608 - columns of this module
+    return dict(zip(WEAK, connection.execute(sql, (seq,)).fetchone(), strict=True))
 
 
 def _set(connection: sqlite3.Connection, profile: Profile, columns: Mapping[str, Any]) -> Profile:
@@ -318,13 +345,14 @@ def _set(connection: sqlite3.Connection, profile: Profile, columns: Mapping[str,
     return read_profile_row(row)
 
 
-def _change_aliases(connection: sqlite3.Connection, profile: Profile, change: ProfileChange) -> Profile:
+def _change_aliases(connection: sqlite3.Connection, mint: Mint, profile: Profile, change: ProfileChange) -> Profile:
     """Add and remove secondary identifiers. The first one that a profile without any gets is its first."""
     for name, values in change.append_identifiers.items():
         for value in values:
             _refuse_taken(connection, name, value, profile.seq)
             if getattr(profile, name) is None:
-                profile = _set(connection, profile, {name: value})
+                profile = _set(connection, profile, {name: value, "updated": mint.now()})
+                remove_alias(connection, name, value, profile.seq)
             elif getattr(profile, name).casefold() != value.casefold():
                 add_alias(connection, name, value, profile.seq)
     for name, values in change.unappend_identifiers.items():
@@ -373,10 +401,10 @@ def restrict_profiles(listing: Listing, conditions: Sequence[Condition]) -> None
                 # One parameter however long the list is; the column's own collation decides what is equal.
                 listing.restrict(f"{column} {_AMONG}", _chosen(condition))
             case "_kx":
-                listing.restrict("kx = ?", str(condition.value))
+                listing.restrict(f"(kx = ? OR seq IN ({_FORMER_KX}))", str(condition.value), str(condition.value))
             case "created" | "updated":
                 moment = cast("datetime", condition.value)
-                listing.restrict(f"{condition.field} {_COMPARE[condition.operator]} ?", seconds(moment))
+                listing.restrict(f"{condition.field} {COMPARE[condition.operator]} ?", seconds(moment))
             case "push_token":
                 listing.restrict(f"id IN ({_OWNERS_OF_TOKENS})", _chosen(condition))
             case _:
@@ -392,7 +420,7 @@ def _restrict_suppressed(listing: Listing, scope: str, conditions: Sequence[Cond
     for condition in conditions:
         match condition.field.rpartition(".")[2]:
             case "timestamp":
-                where.append(f"at {_COMPARE[condition.operator]} ?")
+                where.append(f"at {COMPARE[condition.operator]} ?")
                 parameters.append(seconds(cast("datetime", condition.value)))
             case column:
                 where.append(f"{column} = ?")

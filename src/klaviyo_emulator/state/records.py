@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import EPOCH
-from klaviyo_emulator.state.paging import Listing, Page, fetch_page
+from klaviyo_emulator.state.paging import COMPARE, Listing, Page, fetch_page
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,9 +28,7 @@ Body = dict[str, Any]
 _SELECT = "SELECT record.seq, record.type, record.id, record.created_us, record.updated_us, record.body"
 _FIND = f"{_SELECT}, '' FROM record WHERE type = ?"
 _AMONG = "IN (SELECT value FROM json_each(?))"
-_COMPARE = {"greater-than": ">", "greater-or-equal": ">=", "less-than": "<", "less-or-equal": "<="}
 _COMPACT = (",", ":")
-_ALL = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ def list_records(
         listing.restrict(f"record.id IN ({within.sql})", *within.parameters)
     for condition in conditions:
         restrict(listing, columns.expression(condition.field), condition)
-    return fetch_page(connection, listing, _record, start=start, size=size or _ALL, descending=sort.descending)
+    return fetch_page(connection, listing, _record, start=start, size=size, descending=sort.descending)
 
 
 def restrict(listing: Listing, expression: str, condition: Condition) -> None:
@@ -183,7 +181,7 @@ def restrict(listing: Listing, expression: str, condition: Condition) -> None:
         case "has":
             listing.restrict(f"{expression} IS NOT NULL")
         case _:
-            listing.restrict(f"{expression} {_COMPARE[condition.operator]} ?", _comparable(_scalar(value)))
+            listing.restrict(f"{expression} {COMPARE[condition.operator]} ?", _comparable(_scalar(value)))
 
 
 def _scalar(value: Value) -> Scalar:

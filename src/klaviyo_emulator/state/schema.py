@@ -168,7 +168,8 @@ _SECOND = (
     "CREATE INDEX suppression_list ON suppression (list_id, reason, at)",
     # What Klaviyo would predict: an object with members of `predictive_analytics`, set by whoever runs the emulator.
     "CREATE TABLE prediction (profile INTEGER PRIMARY KEY REFERENCES profile (seq), body TEXT NOT NULL)",
-    # Further names of a profile: `email` and `phone_number` beside the first, `id` of a profile merged into it.
+    # Further names of a profile: `email` and `phone_number` beside the first, `id` of a profile merged into it,
+    # `anonymous_id` and `_kx` that it was seen with before the last.
     """
     CREATE TABLE alias (
       kind TEXT NOT NULL,

@@ -43,10 +43,11 @@ def schedule(
     mint.agenda.notice(due)
 
 
-def due_tasks(connection: sqlite3.Connection, now_us: int, limit: int) -> list[Task]:
-    """The tasks whose time has come, first things first."""
-    sql = "SELECT seq, due_us, kind, payload FROM task WHERE due_us <= ? ORDER BY due_us, seq LIMIT ?"
-    return [Task(row[0], row[1], row[2], json.loads(row[3])) for row in connection.execute(sql, (now_us, limit))]
+def next_due(connection: sqlite3.Connection, now_us: int) -> Task | None:
+    """The task whose time has come first; None when there is none."""
+    sql = "SELECT seq, due_us, kind, payload FROM task WHERE due_us <= ? ORDER BY due_us, seq LIMIT 1"
+    row = connection.execute(sql, (now_us,)).fetchone()
+    return None if row is None else Task(row[0], row[1], row[2], json.loads(row[3]))
 
 
 def finish(connection: sqlite3.Connection, task: Task) -> None:
