@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import Send
 
 JSON = "application/json"
+_NO_CONTENT = 204
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,11 @@ class Answer:
     media_type: str = MEDIA_TYPE
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def raw_headers(self, length: int | None = None) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI wants them; `length` promises another length than the body's."""
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them. A 204 says nothing of a body, as HTTP has it."""
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        raw.append((b"content-length", str(len(self.body) if length is None else length).encode("ascii")))
+        if self.status != _NO_CONTENT:
+            raw.append((b"content-length", str(len(self.body)).encode("ascii")))
         if self.body:
             raw.append((b"content-type", self.media_type.encode("ascii")))
         return raw

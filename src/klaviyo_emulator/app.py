@@ -1,7 +1,7 @@
 """The transport: what every request goes through before its route sees it.
 
-    latency -> due tasks -> credentials -> path -> fault? -> rate windows -> revision -> built? -> scopes -> query
-    -> body -> route -> fault?
+    latency -> due tasks -> retired? -> credentials -> path -> fault? -> rate windows -> revision -> built? -> scopes
+    -> query -> body -> route -> fault?
 
 Whatever is refused on the way is answered in Klaviyo's shape and has changed nothing.
 """
@@ -26,6 +26,7 @@ from klaviyo_emulator.control.app import Control
 from klaviyo_emulator.credentials import authenticate, authorize
 from klaviyo_emulator.errors import (
     Refusal,
+    gone,
     internal,
     invalid,
     invalid_parameter,
@@ -140,6 +141,7 @@ TYPES: Types = {
 }
 
 _REVISION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.([a-z]+))?", re.ASCII)
+_RETIRED = re.compile(r"/api/v[12](/|$)")
 _WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 _RELATIONSHIPS = "/relationships/"
 _WITHOUT_RATE_HEADERS = frozenset({401, 429})
@@ -150,7 +152,7 @@ def build_app(deck: Deck) -> Starlette:
     """The ASGI application.
 
     The API below `/api` and `/client`, the control API below `/__emulator__`, the inspector at `/` and below
-    `/inspector`, and Klaviyo-shaped refusals elsewhere.
+    `/inspector`, what unsubscribe links lead to below `/unsubscribe`, and Klaviyo-shaped refusals elsewhere.
     """
     api, control, inspector = Api(deck), Control(deck), Inspector(deck)
     app = Starlette(
@@ -161,6 +163,7 @@ def build_app(deck: Deck) -> Starlette:
             Route("/__emulator__", control),
             Mount("/inspector", app=inspector),
             Route("/inspector", inspector),
+            Mount("/unsubscribe", app=inspector),
             Route("/", inspector),
         ],
         exception_handlers={404: api.refuse_elsewhere},
@@ -257,6 +260,8 @@ class Api:
         headers = {bytes(name): bytes(value) for name, value in reversed(scope["headers"])}
         raw_path = bytes(scope.get("raw_path") or scope["path"].encode())
         # Decoded, as the mounts compare it: an escaped letter must not lead past the credentials.
+        if _RETIRED.match(scope["path"]):
+            raise gone()
         is_server_path = scope["path"].startswith("/api/")
         caller = authenticate(headers.get(b"authorization"), context.config) if is_server_path else None
         match = self._router.match(scope["method"], raw_path)
@@ -274,7 +279,7 @@ class Api:
         authorize(caller, operation, context.config)
         pairs = read_pairs(scope["query_string"])
         query = read_query(pairs, operation.reading(revision))
-        expensive = query.parameter_rates()
+        expensive = query.parameter_rates(operation.path)
         if expensive:
             limiter.charge(caller.bucket, expensive)
         size = 0

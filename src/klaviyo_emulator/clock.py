@@ -87,14 +87,19 @@ def whole_seconds(moment: datetime) -> int:
 
 
 def parse_instant(text: str) -> datetime | None:
-    """An ISO 8601 instant, None for any other text. Without an offset it is UTC, without a time midnight."""
+    """An ISO 8601 instant, None for any other text. Without an offset it is UTC, without a time midnight.
+
+    An instant before the year 1 or after 9999 in UTC, which nothing could write down, is none.
+    """
     if not _DATETIME.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat((_LONG_FRACTION.sub(r"\1", text) if "." in text else text).upper())
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
 
 
 def format_instant(epoch_seconds: int) -> str:

@@ -36,7 +36,7 @@ def read_keys(path: Path) -> dict[str, frozenset[str]]:
     Raises KeysError.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise KeysError(f"cannot read the keys in {path}: {error.strerror}") from None
     except UnicodeDecodeError:

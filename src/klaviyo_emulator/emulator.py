@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -15,10 +16,10 @@ from klaviyo_emulator.control.deck import Deck, open_account
 from klaviyo_emulator.instruments import make_instruments
 from klaviyo_emulator.jsonapi import Linker
 from klaviyo_emulator.routes.context import Context
-from klaviyo_emulator.state.database import Database
+from klaviyo_emulator.state.database import Database, StateUnavailableError
+from klaviyo_emulator.state.schema import StateError
 
 if TYPE_CHECKING:
-    import sqlite3
     from types import TracebackType
 
     from starlette.applications import Starlette
@@ -36,7 +37,7 @@ class Counts:
 class Emulator:
     """A Klaviyo account on this machine. Also a context manager, which closes it.
 
-    Opening raises `StateError` for a file that is newer than this program, or not a state.
+    Opening raises `StateError` for a file that is newer than this program, not a state, or not to be written to.
     """
 
     def __init__(self, config: EmulatorConfig | None = None) -> None:
@@ -46,8 +47,10 @@ class Emulator:
         self._database = Database(self.config.database)
         try:
             mint = self._database.write(lambda connection: open_account(connection, self.config)).result()
-        except BaseException:
+        except BaseException as error:
             self._database.close()
+            if isinstance(error, sqlite3.Error | StateUnavailableError):
+                raise StateError(f"cannot open the state in {given.database}: {error}") from error
             raise
         self._mint = mint
         context = Context(self.config, self._database, mint, Linker(self.config.public_base), TYPES)

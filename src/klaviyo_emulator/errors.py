@@ -1,7 +1,7 @@
 """The refusals of the API, in the families observed live, each with the status and words Klaviyo uses.
 
-Two shapes: validation-like errors carry `links` and `meta`; authentication-like ones (401, 403, 404, 405, 415) do not.
-Where no live body is known (405, 413, 415, 501, 503) the nearest family is used.
+Two shapes: validation-like errors (400, 409, 413, 429) carry `links` and `meta`, all others do not.
+Where no live body is known (405, 410, 413, 415, 501, 503) the nearest family is used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
+API_PAGE = "https://developers.klaviyo.com/en/reference/api_overview"
 RATE_LIMIT_PAGE = "https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling#rate-limits"
 
 
@@ -97,6 +98,12 @@ def method_not_allowed(method: str, allowed: str) -> Refusal:
     return Refusal(Problem(405, "method_not_allowed", "Method not allowed.", detail, headers={"Allow": allowed}))
 
 
+def gone() -> Refusal:
+    """410: a path of the APIs before revisions."""
+    detail = f"This endpoint has been retired. See {API_PAGE} for what has replaced it."
+    return Refusal(Problem(410, "gone", "Gone.", detail))
+
+
 def duplicate_profile(detail: str, profile_id: str, pointer: str) -> Refusal:
     """409: the identifiers name a profile that is in the way."""
     meta = {"duplicate_profile_id": profile_id}
@@ -118,22 +125,16 @@ def unsupported_media(detail: str) -> Refusal:
     return Refusal(Problem(415, "unsupported_media_type", "Unsupported media type.", detail))
 
 
-def throttled(retry_after_seconds: int) -> Refusal:
-    """429 with `Retry-After`."""
-    unit = "second" if retry_after_seconds == 1 else "seconds"
-    detail = f"Request was throttled. Expected available in {retry_after_seconds} {unit}."
-    return Refusal(
-        Problem(
-            429,
-            "throttled",
-            "Request was throttled.",
-            detail,
-            "/data",
-            links={"type": RATE_LIMIT_PAGE},
-            meta={},
-            headers={"Retry-After": str(retry_after_seconds)},
-        )
-    )
+def throttled(retry_after_seconds: int | None) -> Refusal:
+    """429, with `Retry-After` unless it is None."""
+    title = "Request was throttled."
+    detail = title
+    if retry_after_seconds is not None:
+        unit = "second" if retry_after_seconds == 1 else "seconds"
+        detail = f"{title} Expected available in {retry_after_seconds} {unit}."
+    headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
+    links = {"type": RATE_LIMIT_PAGE}
+    return Refusal(Problem(429, "throttled", title, detail, "/data", links=links, meta={}, headers=headers))
 
 
 def not_built(operation: str, method: str, path: str) -> Refusal:

@@ -10,6 +10,7 @@ Which fields mean what in the stored state is not known here.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _BARE = re.compile(r"[^,()\[\]\"']+")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_ESCAPED_CHARACTERS = re.compile(r"(\\u[0-9a-fA-F]{4})+")
 _CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
@@ -245,9 +247,22 @@ class _Reader:
             if character == quote:
                 self.position = position + 1
                 return "".join(parts)
-            if character == "\\" and self.text[position + 1 : position + 2] in {quote, "\\"}:
-                position += 1
-                character = self.text[position]
+            if character == "\\":
+                escaped = _ESCAPED_CHARACTERS.match(self.text, position)
+                if escaped:
+                    parts.append(self.unescaped(escaped.group()))
+                    position = escaped.end()
+                    continue
+                if self.text[position + 1 : position + 2] in {quote, "\\"}:
+                    position += 1
+                    character = self.text[position]
             parts.append(character)
             position += 1
         raise self.error(f"a string that ends with {quote}")
+
+    def unescaped(self, text: str) -> str:
+        r"""The characters of `\uXXXX`, in which the official SDK writes all that are not ASCII."""
+        characters: str = json.loads(f'"{text}"')
+        if any("\ud800" <= character <= "\udfff" for character in characters):
+            raise self.error("a string of whole characters")
+        return characters

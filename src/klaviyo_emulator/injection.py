@@ -43,12 +43,16 @@ _SHAPES: Mapping[Shape, tuple[bytes, str]] = {
 }
 _CODES: Mapping[int, tuple[str, str]] = {
     400: ("invalid", "Invalid input."),
-    401: ("not_authenticated", "Authentication credentials were not provided."),
+    401: ("authentication_failed", "Incorrect authentication credentials."),
     403: ("permission_denied", "You do not have permission to perform this action."),
-    429: ("throttled", "Request was throttled."),
+    404: ("not_found", "Not found."),
+    405: ("method_not_allowed", "Method not allowed."),
+    409: ("conflict", "Conflict."),
+    413: ("payload_too_large", "Payload too large."),
+    415: ("unsupported_media_type", "Unsupported media type."),
     500: ("error", "A server error occurred."),
 }
-_WITHOUT_META = frozenset({401, 403, 404, 405, 415})
+_LIKE_VALIDATION = frozenset({400, 409, 413})
 _EMPTY_STATUSES = frozenset({204, 304})
 
 
@@ -162,13 +166,13 @@ def _with_body(answer: Answer) -> Answer:
 
 
 def _refusal(status: int, retry_after: int | None, chance: random.Random) -> Answer:
-    if status == _TOO_MANY_REQUESTS and retry_after is not None:
+    if status == _TOO_MANY_REQUESTS:
         problem = throttled(retry_after).problem
     else:
         code, title = _CODES.get(status) or _named(status)
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        more = None if status in _WITHOUT_META else dict[str, str]()
-        problem = Problem(status, code, title, title, "/data/", links=more, meta=more, headers=headers)
+        pointer, more = ("/data", dict[str, str]()) if status in _LIKE_VALIDATION else ("/data/", None)
+        problem = Problem(status, code, title, title, pointer, links=more, meta=more, headers=headers)
     return Answer(status, encode(problem.document(chance)), headers=problem.headers)
 
 

@@ -63,8 +63,9 @@ class Limiter:
         for (account, rate), bucket in sorted(self._windows.items()):
             for window in bucket:
                 window.roll(now)
-            if any(window.taken for window in bucket):
-                found.append(Fill(account, rate, tuple(bucket)))
+            taken = tuple(window for window in bucket if window.taken)
+            if taken:
+                found.append(Fill(account, rate, taken))
         return found
 
     def clear(self) -> None:

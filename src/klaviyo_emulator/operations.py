@@ -116,7 +116,10 @@ PARAMETER_RATES: Mapping[str, Rate] = {
     "include=lists": Rate(1, 15),
     "include=segments": Rate(1, 15),
 }
-"""Windows that a query parameter is charged to besides its operation's, shared by all operations that take it."""
+"""Windows that a query parameter is charged to besides its operation's, shared by all operations that take it.
+
+Those of `include` are of profiles: an import job includes its lists at its own rate.
+"""
 
 
 @cache

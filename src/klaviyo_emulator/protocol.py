@@ -28,7 +28,7 @@ _CONNECTION = "klaviyo_emulator.connection"
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
-class _Connected(Protocol):
+class Connected(Protocol):
     """The part of uvicorn's two HTTP protocols that is used."""
 
     transport: asyncio.Transport
@@ -62,13 +62,13 @@ def connection_of(scope: Scope) -> Connection | None:
 def shaped_protocol(chance: random.Random) -> type[asyncio.Protocol]:
     """The HTTP protocol of uvicorn with these two additions; `chance` makes the ids of errors."""
     problem = invalid("The request is not valid HTTP.", "/data/").problem
-    take = cast("Callable[[_Connected, asyncio.Transport], None]", AutoHTTPProtocol.connection_made)
+    take = cast("Callable[[Connected, asyncio.Transport], None]", AutoHTTPProtocol.connection_made)
 
-    def connection_made(connection: _Connected, transport: asyncio.Transport) -> None:
+    def connection_made(connection: Connected, transport: asyncio.Transport) -> None:
         take(connection, transport)
         connection.app_state = {**connection.app_state, _CONNECTION: Connection(transport)}
 
-    def send_400_response(connection: _Connected, _message: str) -> None:
+    def send_400_response(connection: Connected, _message: str) -> None:
         body = json.dumps(problem.document(chance)).encode("ascii")
         head = (
             "HTTP/1.1 400 Bad Request\r\n"

@@ -43,10 +43,11 @@ class Query:
     others: Mapping[str, str] = field(default_factory=dict[str, str])
     """The parameters of the operation's own, as they were sent."""
 
-    def parameter_rates(self) -> dict[str, Rate]:
-        """The further windows this query is charged to."""
-        asked = {f"include={name}" for name in self.include or ()}
-        asked |= {f"additional-fields[{kind}]={name}" for kind, names in self.additional.items() for name in names}
+    def parameter_rates(self, path: str) -> dict[str, Rate]:
+        """The further windows that this query of the operation with this path is charged to."""
+        asked = {f"additional-fields[{kind}]={name}" for kind, names in self.additional.items() for name in names}
+        if path.startswith("/api/profiles/"):
+            asked |= {f"include={name}" for name in self.include or ()}
         return {name: rate for name, rate in PARAMETER_RATES.items() if name in asked}
 
 

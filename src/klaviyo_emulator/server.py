@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import random
 import signal
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
 from klaviyo_emulator.emulator import Emulator
 from klaviyo_emulator.protocol import shaped_protocol
+from klaviyo_emulator.state.database import StateUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from klaviyo_emulator.config import EmulatorConfig
+    from klaviyo_emulator.protocol import Connected
 
 if TYPE_CHECKING:
     from typing_extensions import override
@@ -36,10 +41,12 @@ _TICK_SECONDS = 0.25
 _KEEP_ALIVE_SECONDS = 75
 _CLOSING_SECONDS = 0.005
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_LOG = logging.getLogger("klaviyo_emulator")
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises OSError."""
+    """A listening socket; port 0 takes a free one, and an IPv6 address may stand in brackets. Raises OSError."""
+    host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio switches Nagle's delay off only for sockets that name TCP; without, answers may wait 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -65,7 +72,7 @@ class Server(uvicorn.Server):
     def __init__(self, emulator: Emulator, ready: Callable[[], None], *, signals: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
-                emulator.app,
+                _given_up(emulator.app),
                 http=shaped_protocol(random.Random(f"{emulator.config.seed}:protocol")),  # noqa: S311 - for ids
                 lifespan="off",
                 ws="none",
@@ -116,15 +123,18 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._ready()
         while not await self.on_tick(0):
-            await self._pump.run()
-            await self._courier.launch()
+            try:
+                await self._pump.run()
+                await self._courier.launch()
+            except StateUnavailableError as error:
+                _LOG.warning("the state is not available, and what is due waits: %s", error)
             due = (self._pump.seconds_to_next(), self._courier.seconds_to_next())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), min([_TICK_SECONDS, *filter(None, due)]))
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, let requests under way finish, close."""
+        """Take no more connections, let requests under way finish for a while, close."""
         for server in self.servers:
             server.close()
         for listening in sockets or []:
@@ -136,8 +146,21 @@ class Server(uvicorn.Server):
             async with asyncio.timeout(_GRACE_SECONDS):
                 while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - no event tells it
                     await asyncio.sleep(_CLOSING_SECONDS)
+        for connection in list(self.server_state.connections):
+            cast("Connected", connection).transport.abort()
+        await asyncio.sleep(_CLOSING_SECONDS)  # until the requests are told
         for task in self.server_state.tasks:
             task.cancel()
+
+
+def _given_up(app: ASGIApp) -> ASGIApp:
+    """The application, which ends without a word where the server cancels a request that takes too long to end."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return call
 
 
 def run(

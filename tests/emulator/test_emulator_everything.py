@@ -117,6 +117,44 @@ def test_everything_that_an_operation_may_be_asked_for(
     assert answered or operation.id in NOTHING_THERE, "none of its ids was found"
 
 
+def walk(
+    asked: InProcess, path: str, revision: str, query: dict[str, str], way: str
+) -> tuple[list[str], dict[str, str]]:
+    """The ids on all pages that `next` or `prev` leads to, and the query of the last of them."""
+    found: list[str] = []
+    while True:
+        document = asked.get(path, revision, **query).document()
+        found += [item["id"] for item in document["data"]]
+        link = document["links"][way]
+        if link is None:
+            return found, query
+        query = {name: value for name, (value,) in parse_qs(urlsplit(link).query, keep_blank_values=True).items()}
+
+
+@pytest.mark.parametrize("operation", [each for each in READS if each.reading(REVISIONS[-1]).maximum_size], ids=name_of)
+def test_every_order_of_a_listing_leads_through_all_of_it_once_and_back(
+    asked: InProcess, account: Account, operation: Operation
+) -> None:
+    for revision in REVISIONS:
+        reading = operation.reading(revision)
+        if revision < operation.since or (reading == operation.reading(REVISIONS[-1]) and revision != REVISIONS[-1]):
+            continue
+        needed = required(operation, revision)
+        orders = [{}, *({"sort": f"{sign}{sort}"} for sort in reading.sorts for sign in ("", "-"))]
+        for identifier in account.ids_for(operation) if "{" in operation.path else [""]:
+            path = path_of(operation, identifier)
+            listing = asked.get(path, revision, **needed)
+            if listing.status != 200 or len(listing.document()["data"]) < 2:
+                continue
+            for order in orders:
+                query = {**needed, **order}
+                whole, _ = walk(asked, path, revision, {**query, "page[size]": str(reading.maximum_size)}, "next")
+                there, last = walk(asked, path, revision, {**query, "page[size]": "1"}, "next")
+                back, _ = walk(asked, path, revision, last, "prev")
+                assert there == back[::-1] == whole, (revision, path, order)
+                assert len({*whole}) == len(whole)
+
+
 @pytest.mark.parametrize("operation", UNBUILT, ids=name_of)
 def test_what_is_not_built_says_what_it_is_and_where_it_is_described(asked: InProcess, operation: Operation) -> None:
     revision = max(operation.since, REVISIONS[0])

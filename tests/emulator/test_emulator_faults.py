@@ -139,11 +139,13 @@ def test_text_may_be_spaced_and_shortened() -> None:
         ("create_event:503; get_profiles:x", "fault 'get_profiles:x': there is no kind 'x'"),
         ("[", "this is not valid JSON"),
         ("[1]", "fault 1: an object or a text is needed"),
-        ('[{"kind": 503}]', "fault 1: there is no operation None"),
+        ('[{"kind": 503}]', "fault 1: operation is missing; an example is create_event"),
+        ('[{"operation": "*"}]', "fault 1: kind is missing; an example is 503"),
+        ('[{"operation": null, "kind": 503}]', "fault 1: there is no operation None"),
         ('[{"operation": "*", "kind": 503, "times": true}]', "times must be a whole number"),
         ('[{"operation": "*", "kind": 503, "often": 1}]', "503 has no option often"),
         ('[{"operation": "*", "kind": [503]}]', "there is no kind '[503]'"),
-        ('{"operation": "*", "kind": 503}', 'a list of faults, or {"faults": [...]}, is needed'),
+        ('{"operation": "*", "kind": 503}', 'a list of faults, {"faults": [...]} or {"faults": "text"} is needed'),
     ],
 )
 def test_what_is_wrong_is_named(text: str, reason: str) -> None:
@@ -181,6 +183,8 @@ def test_a_file_has_text_with_comments_or_json(tmp_path: Path) -> None:
     text.write_text("# a bad day\ncreate_event:503*2  # twice\nget_profiles:reset\n")
     document.write_text('{"faults": ["create_event:503*2", {"operation": "get_profiles", "kind": "reset"}]}')
     assert parse_faults(f"@{text}") == parse_faults(f"@{document}") == parse_faults(str(document)) == expected
+    text.write_bytes(b"\xef\xbb\xbfcreate_event:503*2\r\nget_profiles:reset\r\n")  # as an editor on Windows leaves it
+    assert parse_faults(f"@{text}") == expected
     text.write_text("nonsense")
     with pytest.raises(FaultsError, match=f"{text}: fault 'nonsense': write"):
         parse_faults(f"@{text}")
@@ -264,7 +268,7 @@ def test_faults_of_deliveries() -> None:
         ("create_event:503,retry-after=3", 503, "service_unavailable", "3"),
         ("create_event:504", 504, "gateway_timeout", None),
         ("create_event:524", 524, "error", None),
-        ("create_event:401", 401, "not_authenticated", None),
+        ("create_event:401", 401, "authentication_failed", None),
     ],
 )
 def test_errors_in_klaviyos_shape(free: Served, spec: str, status: int, code: str, retry_after: str | None) -> None:
@@ -273,6 +277,29 @@ def test_errors_in_klaviyos_shape(free: Served, spec: str, status: int, code: st
     assert error_of(response, status)["code"] == code
     assert response.headers.get("Retry-After") == retry_after
     assert free.emulator.counts().events == 0
+
+
+def test_errors_on_request_look_like_those_that_happen(klaviyo: Served) -> None:
+    def words(response: httpx2.Response) -> dict[str, Any]:
+        (error,) = response.json()["errors"]
+        return {name: value for name, value in error.items() if name not in {"id", "detail"}}
+
+    wire = klaviyo.wire
+    assert wire.get("/api/accounts").status_code == 200
+    for happened in (
+        wire.get("/api/accounts"),  # its burst window takes one
+        wire.get("/api/accounts", headers={"Authorization": "Klaviyo-API-Key nobody"}),
+        wire.get("/api/profiles/X"),
+        wire.client.put("/api/profiles"),
+        wire.post("/api/profiles", b"{}", headers={"Content-Type": "text/plain"}),
+        wire.post("/api/profiles", b" " * 6_000_000),
+        wire.get("/api/v2/lists"),
+        wire.post("/api/profiles", b"{}"),
+    ):
+        put(klaviyo, f"get_profiles:{happened.status_code}")
+        assert words(wire.get("/api/profiles")) == words(happened)
+    put(klaviyo, "get_profiles:429,retry-after=none")
+    assert wire.get("/api/profiles").json()["errors"][0]["detail"] == "Request was throttled."
 
 
 def test_an_error_may_come_after_the_effect(free: Served) -> None:

@@ -9,6 +9,7 @@ import pytest
 from emulator_wire import REPEATABLE
 from hypothesis import given
 from hypothesis import strategies as st
+from klaviyo_api.filter_builder import FilterBuilder
 
 from klaviyo_emulator.filters import OPERATORS, Condition, FieldRule, FilterError, Value, check, parse
 
@@ -84,6 +85,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("equals(email,'it''s')", None),
         (r"equals(email,'it\'s')", Condition("equals", "email", "it's")),
         (r'equals(email,"a\\b\n")', Condition("equals", "email", "a\\b\\n")),
+        (r'equals(name,"M\u00fcller")', Condition("equals", "name", "Müller")),
+        (r'equals(name,"\ud83d\ude00\u00E9")', Condition("equals", "name", "😀é")),
+        (r'equals(name,"a\\u00fc")', Condition("equals", "name", r"a\u00fc")),
+        (r'equals(name,"\ud83d")', None),
+        (r'equals(name,"\ude00\ud83d")', None),
+        (r'equals(name,"\u00f")', Condition("equals", "name", r"\u00f")),
         ('equals( email , "a b" ) ', Condition("equals", "email", "a b")),
         ("any(id,['01A', \"01B\"])", Condition("any", "id", ("01A", "01B"))),
         ("has(profile)", Condition("has", "profile")),
@@ -120,6 +127,24 @@ def test_examples(text: str, condition: Condition | None) -> None:
             parse(text)
     else:
         assert parse(text) == (condition,)
+
+
+@pytest.mark.parametrize("value", ["O'Neil", 'the"one"', "back\\slash", "M\u00fcller", "\U0001f600", "(a,[b])", "100%"])
+def test_what_the_official_sdk_writes_is_read(value: str) -> None:
+    """It writes a string as JSON, and the strings of a list as Python does; it leaves out blanks."""
+    builder = FilterBuilder()
+    builder.equals("name", value)
+    builder.any("name", [value, "x"])
+    builder.greater_than("created", datetime(2026, 11, 20, 12, tzinfo=UTC))
+    builder.equals("archived", False)  # noqa: FBT003 - how it is called
+    builder.has("profile")
+    assert parse(builder.build()) == (
+        Condition("equals", "name", value),
+        Condition("any", "name", (value, "x")),
+        Condition("greater-than", "created", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        Condition("equals", "archived", False),  # noqa: FBT003
+        Condition("has", "profile"),
+    )
 
 
 RULES = {

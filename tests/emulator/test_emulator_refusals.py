@@ -94,6 +94,15 @@ def test_revisions(free: Served, revision: Any, status: int, detail: str) -> Non
     assert detail in error_of(free.wire.client.get("/api/profiles", headers=headers), status)["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/metrics", "/api/v2/list/Y6nRLr/members", "/api/v2"])
+def test_the_apis_before_revisions_are_gone(free: Served, path: str) -> None:
+    """Whoever asks: they had their key in the query."""
+    free.wire.client.headers.clear()
+    error = error_of(free.wire.client.get(path, params={"api_key": "pk_test"}), 410)
+    assert "https://developers.klaviyo.com/" in error["detail"]
+    assert free.wire.get("/api/v3/metrics", headers=HEADERS).status_code == 404
+
+
 def test_an_operation_is_absent_before_its_first_revision(free: Served) -> None:
     assert error_of(free.wire.get("/api/brand-logos"), 404)["detail"] == "No valid revisions found for method"
     error_of(free.wire.get("/api/brand-logos", headers={"revision": "2026-10-15"}), 501)

@@ -21,6 +21,7 @@ from emulator_wire import (
     profile_body,
     served,
 )
+from people_bodies import a_profile, import_job
 
 LINK = "https://a.klaviyo.com"
 
@@ -166,6 +167,14 @@ def test_an_accepted_event_has_an_empty_answer(klaviyo: Served) -> None:
     assert response.headers["content-length"] == "0"
 
 
+def test_no_content_has_no_length(klaviyo: Served) -> None:
+    made = klaviyo.wire.post("/api/tags", {"data": {"type": "tag", "attributes": {"name": "T"}}})
+    response = klaviyo.wire.client.delete(f"/api/tags/{made.json()['data']['id']}")
+    assert (response.status_code, response.content) == (204, b"")
+    assert not response.headers.keys() & {"content-length", "content-type", "transfer-encoding"}
+    assert klaviyo.wire.get("/api/tags").json()["data"] == []  # on the same connection
+
+
 def test_rate_headers_follow_the_burst_window(klaviyo: Served) -> None:
     for remaining in ("74", "73"):
         response = klaviyo.wire.get("/api/profiles")
@@ -235,6 +244,16 @@ def test_expensive_parameters_have_windows_of_their_own(klaviyo: Served) -> None
     assert plain.status_code == 200
     # The throttled request counts for the endpoint: 75 a second, less 9, less 1, less this one.
     assert plain.headers["ratelimit-remaining"] == "64"
+
+
+def test_the_lists_of_a_profile_are_expensive_and_those_of_an_import_job_are_not(klaviyo: Served) -> None:
+    profile_id = new_profile(klaviyo.wire, email="kim@example.org")["id"]
+    statuses = [klaviyo.wire.get(f"/api/profiles/{profile_id}", include="lists").status_code for _ in range(2)]
+    assert statuses == [200, 429]
+    body = import_job(a_profile(email="lee@example.org"))
+    job = klaviyo.wire.post("/api/profile-bulk-import-jobs", body).json()["data"]["id"]
+    for _ in range(3):
+        assert klaviyo.wire.get(f"/api/profile-bulk-import-jobs/{job}", include="lists").status_code == 200
 
 
 def test_a_clock_that_is_put_back_opens_new_windows(klaviyo: Served) -> None:

@@ -100,6 +100,9 @@ def kind_of(name: object) -> Kind:
 
 def make_fault(members: Mapping[str, object]) -> Fault:
     """The fault that members describe, as they stand in JSON. Raises FaultsError."""
+    for name, example in (("operation", "create_event"), ("kind", 503)):
+        if name not in members:
+            raise FaultsError(f"{name} is missing; an example is {example}")
     kind = kind_of(members.get("kind"))
     operation = _operation(members.get("operation"), kind)
     for name in members.keys() - _OF_EVERY_KIND - kind.options.keys() - {"effect"}:

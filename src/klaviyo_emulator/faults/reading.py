@@ -76,7 +76,7 @@ def read_faults(document: object) -> list[Fault]:
     if isinstance(document, str):
         return _compact(document)
     if not isinstance(document, list):
-        raise FaultsError('a list of faults, or {"faults": [...]}, is needed')
+        raise FaultsError('a list of faults, {"faults": [...]} or {"faults": "text"} is needed')
     return [fault for number, item in enumerate(cast("list[object]", document), 1) for fault in _item(number, item)]
 
 
@@ -110,7 +110,7 @@ def _parsed(text: str) -> list[Fault]:
 
 def _file(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
         raise FaultsError(f"cannot read the faults: {error.strerror}") from None
     except ValueError:

@@ -45,7 +45,7 @@ class Database:
         """Open the file, or an empty state in memory. Raises StateError when the file cannot be used."""
         try:
             writing = _connect(path)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateError) as error:
             raise StateError(f"cannot open the state in {path}: {error}") from error
         self._writer = _Worker(writing, "BEGIN IMMEDIATE", "klaviyo-emulator-writer")
         self._reader = self._writer
@@ -117,7 +117,8 @@ class _Worker:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            failure = StateUnavailableError(str(error))
+            # Where a full disk has ended the transaction, a savepoint is missing next.
+            failure = StateUnavailableError(str(error.__context__ or error))
             outcomes = [(None, failure)] * len(batch)
         for job, (result, problem) in zip(batch, outcomes, strict=True):
             # A request that was given up has cancelled its future; its work is done all the same.
@@ -141,12 +142,12 @@ class _Worker:
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        prepare(connection)  # first: the next line changes the file, which may be somebody else's
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA temp_store = MEMORY")
-        prepare(connection)
         segmentation.register(connection)
     except BaseException:
         connection.close()
