@@ -67,14 +67,7 @@ class EmulatorConfig:
     def __post_init__(self) -> None:
         if not self.database:
             raise ValueError("database: a file path or :memory: is needed")
-        for name, value in (
-            ("latency_ms", self.latency_ms),
-            ("visibility_ms", self.visibility_ms),
-            ("job_ms", self.job_ms),
-            ("webhook_batch_ms", self.webhook_batch_ms),
-        ):
-            if value < 0:
-                raise ValueError(f"{name}: must not be negative")
+        self._check_numbers()
         try:
             faults = parse_faults(self.faults)
         except FaultsError as error:
@@ -89,3 +82,15 @@ class EmulatorConfig:
             raise ValueError("behaviour: 'spec' or 'live' is needed")
         if self.opt_in_process not in get_args(OptInProcess):
             raise ValueError("opt_in_process: 'single_opt_in' or 'double_opt_in' is needed")
+
+    def _check_numbers(self) -> None:
+        for name in ("limits", "acceptance_log", "advanced_kdp"):
+            value = getattr(self, name)
+            if value is not True and value is not False:  # a text such as "off" would count as true
+                raise ValueError(f"{name}: True or False is needed")
+        for name in ("latency_ms", "visibility_ms", "job_ms", "webhook_batch_ms"):
+            value = getattr(self, name)
+            if type(value) is not int:
+                raise ValueError(f"{name}: must be a whole number")
+            if value < 0:
+                raise ValueError(f"{name}: must not be negative")

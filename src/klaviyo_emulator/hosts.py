@@ -44,7 +44,7 @@ class HostGuard:
         text = (host or b"").decode("latin-1")
         match = _HOST.fullmatch(text)
         if match is None or not self._is_own(match["name"].strip("[]").lower()):
-            known = ", ".join(sorted(_ALWAYS | self.names - _ANYWHERE))
+            known = ", ".join(f"[{name}]" if ":" in name else name for name in sorted(_ALWAYS | self.names - _ANYWHERE))
             raise ForeignError(f"Host {text!r} is not a name of this emulator; use one of {known}.")
         if origin is not None and origin.decode("latin-1").lower() != f"http://{text}".lower():
             raise ForeignError("A page of another origin may not use this; ask without an Origin header.")

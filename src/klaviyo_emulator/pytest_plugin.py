@@ -20,7 +20,7 @@ import pytest
 
 from klaviyo_emulator.clock import parse_instant
 from klaviyo_emulator.config import EmulatorConfig
-from klaviyo_emulator.demo import fill
+from klaviyo_emulator.demo import MAXIMUM_FAMILIES, fill
 from klaviyo_emulator.testing import RunningEmulator, running_emulator
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def klaviyo_emulator(
     """A fresh emulator, served for as long as the test lasts."""
     wanted = _wanted(request)
     now = wanted.pop("now", None)
-    families = wanted.pop("families", 0)
+    families = _families(wanted.pop("families", 0))
     try:
         config = replace(klaviyo_emulator_config, **wanted)
     except (TypeError, ValueError) as error:
@@ -74,6 +74,12 @@ def _wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(f"@pytest.mark.{MARKER} takes names with values, such as limits=True")
         wanted |= marker.kwargs
     return wanted
+
+
+def _families(count: object) -> int:
+    if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MAXIMUM_FAMILIES:
+        return count
+    raise pytest.UsageError(f"@pytest.mark.{MARKER}: families must be a whole number up to {MAXIMUM_FAMILIES:,}")
 
 
 def _moment(now: object) -> datetime:

@@ -100,6 +100,7 @@ PLANTS = {
     "A7: the frame of the benches knows the emulator": ("dreamflow/bench/runner.py", "import klaviyo_emulator"),
     "A8: a service reads settings": ("dreamflow/web/health.py", "import dreamflow.settings"),
     "A9: a circle": ("klaviyo_emulator/ids.py", "import klaviyo_emulator.app"),
+    "E1: the state knows a route": ("klaviyo_emulator/state/tasks.py", "import klaviyo_emulator.routes.tags"),
 }
 
 

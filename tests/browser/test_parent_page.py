@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -20,11 +19,7 @@ if TYPE_CHECKING:
 expect = playwright.expect
 expect.set_options(timeout=20_000)
 STORY = re.compile(r"/stories/[0-9a-f-]{36}$")  # and nothing else in the address: no token, no query
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine (make test-all installs it)"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -49,27 +44,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     assert process.returncode == 0
 
 
-@pytest.fixture(scope="module")
-def browser() -> Generator["Browser"]:
-    """One Chromium for all tests; each test has a profile of its own."""
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(demo: str, browser: "Browser") -> Generator["Page"]:
+def page(browser: "Browser", demo: str) -> Generator["Page"]:
     """A phone in a dark room. Anything that the page asks of another host fails the test."""
     context = browser.new_context(
         viewport={"width": 412, "height": 915}, device_scale_factor=2, color_scheme="dark", base_url=demo

@@ -21,6 +21,7 @@ from emulator_wire import (
     profile_body,
     served,
 )
+from flow_bodies import delay, linked, new_flow, new_metric, track
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ from klaviyo_emulator.control.routes import ROUTES
 from klaviyo_emulator.hosts import ForeignError, HostGuard, exposure
 from klaviyo_emulator.state.database import MEMORY
 from klaviyo_emulator.state.inspection import find_profile_by
-from klaviyo_emulator.state.mail import Letter, send
+from klaviyo_emulator.state.mail import Letter, send, send_preview
 from klaviyo_emulator.state.schema import VERSION
 from klaviyo_emulator.state.tasks import schedule
 
@@ -99,6 +100,15 @@ def test_health_counts_what_is_stored(free: Served) -> None:
     assert health["stored"] | {"profiles": 1, "events": 1, "metrics": 1} == health["stored"]
 
 
+def test_a_mail_to_nobody_known_is_not_opened(free: Served) -> None:
+    letter = Letter(subject="Alert", sender="a@b.example", html="", text="", origin={})
+    mail = work(free, lambda connection: send_preview(connection, free.emulator._mint, "boss@example.org", letter))
+    for action, body in (("open", {}), ("click", {"url": "https://example.org/"})):
+        said = refused(free.wire.client.post(f"{BASE}/outbox/{mail}/{action}", json=body), 409)
+        assert "to an address and to no profile" in said
+    assert free.emulator.counts().events == 0
+
+
 # The clock
 
 
@@ -138,8 +148,8 @@ def test_the_whole_emulator_goes_by_the_clock() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({}, "must be an object with set or advance_seconds or stopped or follow"),
-        ([], "must be an object"),
+        ({}, "must be a JSON object with set or advance_seconds or stopped or follow"),
+        ([], "must be a JSON object"),
         ({"set": "tomorrow"}, "set must be an instant such as"),
         ({"set": 5}, "set must be an instant"),
         ({"set": "1969-12-31T23:59:59Z"}, "The clock knows the time from 1970-01-01 until 9000-01-01."),
@@ -228,7 +238,7 @@ def test_a_reset_begins_again_with_the_same_account() -> None:
         assert [(each["text"], each["left"]) for each in ask(running, "/faults")["faults"]] == [("get_lists:503*1", 1)]
         assert make(running) == first
         assert running.wire.get("/api/tag-groups").json()["data"][0]["attributes"]["default"]
-        assert "reset takes no members" in refused(client.post(f"{BASE}/reset", json={"all": True}), 400)
+        refused(client.post(f"{BASE}/reset", json={"all": True}), 400)
         assert client.post(f"{BASE}/reset", headers={"Content-Type": "application/json"}).status_code == 200
 
 
@@ -394,6 +404,8 @@ def test_rate_windows_are_shown_emptied_and_switched_off(klaviyo: Served) -> Non
             for limit, seconds, left in ((1, 1, 0), (15, 60, 14))
         ],
     }
+    klaviyo.clock.advance(2)
+    assert [each["seconds"] for each in ask(klaviyo, "/limits")["windows"]] == [60, 60]  # those of a second are over
     assert do(klaviyo, "/limits", {}, "DELETE")["windows"] == []
     assert klaviyo.wire.get("/api/accounts").status_code == 200
     assert klaviyo.wire.get("/api/accounts").status_code == 429
@@ -449,11 +461,38 @@ def test_what_is_accepted_is_noted_with_the_change(free: Served) -> None:
     assert ask(free, "/acceptance")["acceptance"] == rows
 
 
+def test_runs_of_flows_say_why_a_step_was_skipped(free: Served) -> None:
+    trigger = {"type": "metric", "id": new_metric(free)}
+    flow = new_flow(free, linked("send-sms", "text", "wait"), delay("wait"), trigger=trigger, name="Come back")["id"]
+    for address in ("ann@example.org", "kim@example.org"):
+        track(free, address)
+    do(free, "/settle")
+    kim = work(free, lambda connection: find_profile_by(connection, "kim@example.org"))
+    (run,) = ask(free, "/flow-runs", flow=flow, profile="KIM@example.org")["flow_runs"]
+    (skipped, waits) = run.pop("steps")
+    assert run == {
+        "seq": run["seq"],
+        "flow_id": flow,
+        "flow": "Come back",
+        "profile_id": kim.id,
+        "entered": run["entered"],
+        "status": "finished",
+    }
+    assert (skipped["type"], waits["type"]) == ("send-sms", "time-delay")
+    assert skipped["what"].startswith("skipped: ")
+    assert skipped["at"] == waits["at"] == run["entered"]
+    assert ask(free, "/flow-runs", profile=kim.id)["flow_runs"] == ask(free, "/flow-runs", after=1)["flow_runs"]
+    first = ask(free, "/flow-runs", limit=1)
+    assert first["next"] == first["flow_runs"][0]["seq"]
+    for parameters, missing in (({"flow": "x"}, "flow with the id 'x'"), ({"profile": "x"}, "profile with the id or")):
+        assert missing in refused(free.wire.client.get(f"{BASE}/flow-runs", params=parameters), 404)
+
+
 def test_jobs_and_posts_are_listed(free: Served) -> None:
     def write(connection: sqlite3.Connection) -> None:
         connection.execute(
             "INSERT INTO record (type, id, created_us, updated_us, body) VALUES ('x-job', 'J', 1, 1, ?)",
-            ('{"status":"queued"}',),
+            ('{"status":"queued","failed":2}',),
         )
         connection.executemany(
             "INSERT INTO post (webhook, url, headers, body, created_us, attempts, outcome) "
@@ -463,7 +502,7 @@ def test_jobs_and_posts_are_listed(free: Served) -> None:
 
     work(free, write)
     assert ask(free, "/jobs")["jobs"] == [
-        {"type": "x-job", "id": "J", "created": "1970-01-01T00:00:00.000001+00:00", "status": "queued"}
+        {"type": "x-job", "id": "J", "created": "1970-01-01T00:00:00.000001+00:00", "status": "queued", "failed": 2}
     ]
     first, second = ask(free, "/posts")["posts"]
     assert first == {
@@ -529,6 +568,9 @@ def test_predictions_are_set_by_id_and_by_address(free: Served) -> None:
     assert analytics.items() <= predicted(one).items()
     assert predicted(two)["total_clv"] == 5
     assert predicted(two)["churn_probability"] is None
+    unseen = {"predicted_gender": "likely_male", "channel_affinity": {"sms": "low"}}
+    assert do(free, "/predictions", {two: unseen}, "PUT") == {"profiles": 1}
+    assert unseen.keys().isdisjoint(predicted(two)), "they are for segments only"
     assert do(free, "/predictions", {two: None}, "PUT") == {"profiles": 1}
     assert set(predicted(two).values()) == {None}
 
@@ -554,6 +596,10 @@ def test_predictions_are_set_by_id_and_by_address(free: Served) -> None:
         ({"one@example.org": {"expected_date_of_next_order": "soon"}}, 400, "must be an instant"),
         ({"one@example.org": {"ranked_channel_affinity": ["email", "email"]}}, 400, "must be a list of email, push"),
         ({"one@example.org": {"ranked_channel_affinity": [{}]}}, 400, "must be a list of"),
+        ({"one@example.org": {"predicted_gender": "female"}}, 400, "must be one of likely_female, likely_male"),
+        ({"one@example.org": {"channel_affinity": {"email": 1}}}, 400, "must be an object of email, push"),
+        ({"one@example.org": {"channel_affinity": {"fax": "low"}}}, 400, "must be an object of email, push"),
+        ({"one@example.org": {"channel_affinity": ["email"]}}, 400, "must be an object of email, push"),
         ({"one@example.org": {"total_clv": 1}, "no@example.org": {}}, 404, "There is no profile with the id or e-mail"),
     ],
 )
@@ -694,15 +740,20 @@ def test_paths_and_methods(free: Served) -> None:
         refused(client.get(f"{BASE}/nothing"), 404) == "There is no such path; GET /__emulator__ lists those there are."
     )
     wrong = client.patch(f"{BASE}/clock", json={})
-    assert refused(wrong, 405) == "PATCH is not allowed here; GET, POST is."
+    assert refused(wrong, 405) == "PATCH is not allowed here; use GET or POST."
     assert wrong.headers["allow"] == "GET, POST"
     head = client.head(f"{BASE}/health")
     assert (head.status_code, head.content) == (200, b"")
-    assert refused(client.get(f"{BASE}/tasks?x=1"), 400) == "There is no parameter 'x' here; it has after, limit."
-    assert "it has none" in refused(client.get(f"{BASE}/clock?x=1"), 400)
+    assert refused(client.get(f"{BASE}/tasks?x=1"), 400) == "There is no parameter 'x' here; known: after, limit."
+    assert "known: none" in refused(client.get(f"{BASE}/clock?x=1"), 400)
     assert "Give each parameter once" in refused(client.get(f"{BASE}/tasks?limit=1&limit=2"), 400)
-    for query in ("limit=x", "limit=-1", "limit=1001", "after=99999999999999999999", "limit=%FF", "after=²"):
+    for query in ("limit=x", "limit=-1", "limit=0", "limit=1001", "after=99999999999999999999", "limit=%FF", "after=²"):
         refused(client.get(f"{BASE}/tasks?{query}"), 400)
+    for path in ("/settle", "/reset", "/outbox/x/open"):
+        said = refused(client.post(BASE + path, json={"now": True}), 400)
+        assert said == "This takes no members; send {} or nothing."
+    without = client.post(f"{BASE}/seed", headers={"Content-Type": "application/json"})
+    assert refused(without, 400) == "The body must be a JSON object with seed."
 
 
 def test_a_body_has_a_limit(free: Served) -> None:

@@ -128,6 +128,10 @@ def test_with_a_marker(klaviyo_emulator, tmp_path):
     [
         ("limit=True", "*unexpected keyword argument 'limit'*"),
         ("behaviour='dead'", "*@pytest.mark.klaviyo: behaviour: 'spec' or 'live' is needed*"),
+        ("limits='off'", "*@pytest.mark.klaviyo: limits: True or False is needed*"),
+        ("job_ms='5'", "*@pytest.mark.klaviyo: job_ms: must be a whole number*"),
+        ("families='ten'", "*@pytest.mark.klaviyo: families must be a whole number up to 100,000*"),
+        ("families=-1", "*@pytest.mark.klaviyo: families must be a whole number up to 100,000*"),
         ("now='noonish'", "*now must be an instant such as 2026-11-20T12:00:00Z*"),
         ("{'limits': True}", "*takes names with values, such as limits=True*"),
     ],

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_wire import NOON_SECONDS, REPEATABLE, Served, event_body, profile_body, served
+from flow_bodies import email, linked, new_flow, new_metric, new_template, property_filter, track
 from hypothesis import given
 from hypothesis import strategies as st
+from people_bodies import document, settle
 from typing_extensions import override
 
 from klaviyo_emulator import DEFAULT_PORT
@@ -19,7 +21,7 @@ from klaviyo_emulator.__main__ import main, parser
 from klaviyo_emulator.inspector.layout import SECTIONS
 from klaviyo_emulator.inspector.markup import Html, tag
 from klaviyo_emulator.state.inspection import find_profile_by
-from klaviyo_emulator.state.mail import Letter, send
+from klaviyo_emulator.state.mail import Letter, send, send_preview
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 RECORD = "INSERT INTO record (type, id, created_us, updated_us, body)"
 POST = "INSERT INTO post (webhook, url, headers, body, created_us, due_us, outcome)"
+LINK = "INSERT INTO link (type, owner, relation, target, created_us)"
+RUN = "INSERT INTO flow_run (flow, profile, entered_us, status, log)"
 NASTY = "<script>alert(1)</script>\"'&amp;<img src=x onerror=alert(1)>"
 
 
@@ -107,8 +111,28 @@ def fill(running: Served, text: str = "Kim") -> tuple[str, str]:
                 f"{RECORD} VALUES ('a-job', ?, 1, 1, json_object('status', ?))",
                 (text, text),
             ),
+            (
+                f"{RECORD} VALUES ('flow', 'F', 1, 1, json_object('name', ?1, 'status', ?1, 'trigger_type', ?1))",
+                (text,),
+            ),
+            (
+                f"{RECORD} VALUES ('flow-action', '1', 1, 1, json_object('definition', json_object('type', ?)))",
+                (text,),
+            ),
+            (
+                f"{RUN} VALUES ('F', ?, 1, ?2, json_array(json_array('1', 1, ?2), json_array(?2, 1, ?2)))",
+                (seq, text),
+            ),
             ("INSERT INTO member (group_id, profile, joined) VALUES ('L', ?, 1)", (seq,)),
             ("INSERT INTO prediction (profile, body) VALUES (?, json_object('total_clv', ?))", (seq, text)),
+            (
+                f"{RECORD} VALUES ('webhook', ?1, 1, 1, json_object('name', ?1, 'endpoint_url', ?1, 'enabled', 1))",
+                (text,),
+            ),
+            (
+                f"{LINK} VALUES ('webhook', ?1, 'webhook-topics', ?1, 1)",
+                (text,),
+            ),
             ("INSERT INTO task (due_us, kind, payload) VALUES (9e15, ?, json_object('a', ?))", (text, text)),
             (
                 f"{POST} VALUES (?, ?, json_object('a', ?), ?, 1, NULL, ?)",
@@ -118,6 +142,7 @@ def fill(running: Served, text: str = "Kim") -> tuple[str, str]:
         for sql, values in statements:
             connection.execute(sql, values)
         letter = Letter(subject=text, sender=text, html=f"<p>{text}</p>", text=text, origin={text: text})
+        send_preview(connection, mint, text, letter)
         return send(connection, mint, profile, letter, at=mint.now())
 
     body = profile_body(
@@ -228,6 +253,68 @@ def test_a_list_shows_who_is_in_it(free: Served) -> None:
     look(free, "/inspector/groups/nothing", 404)
 
 
+def test_a_segment_is_evaluated_when_somebody_looks(free: Served) -> None:
+    definition = property_filter("plan", "family")
+    made = free.wire.post("/api/segments", document("segment", {"name": "Family plan", "definition": definition}))
+    segment = made.json()["data"]["id"]
+    settle(free)
+    for name in ("ann", "kim"):
+        free.wire.post("/api/profiles", profile_body(email=f"{name}@example.org", properties={"plan": "family"}))
+        free.clock.advance(1)
+        path = look(free, "/inspector/profiles", q=name).links[-1]
+        assert f"/inspector/groups/{segment}" in look(free, path).links
+    assert "Family plansegment" + segment + "2" in look(free, "/inspector/groups").text
+    free.wire.post("/api/profiles", profile_body(email="noor@example.org", properties={"plan": "family"}))
+    free.clock.advance(1)
+    assert "A segment with 3 profiles" in look(free, f"/inspector/groups/{segment}").text
+
+
+def test_a_flow_shows_who_entered_and_why_a_step_was_skipped(free: Served) -> None:
+    actions = (email("mail", new_template(free), "text"), linked("send-sms", "text"))
+    trigger = {"type": "metric", "id": new_metric(free)}
+    assert "There are no flows yet." in look(free, "/inspector/flows").text
+    flow = new_flow(free, *actions, trigger=trigger, name="Come back")["id"]
+    page = look(free, "/inspector/flows")
+    assert f"/inspector/flows/{flow}" in page.links
+    assert "Nobody has entered it." in look(free, f"/inspector/flows/{flow}").text
+    free.wire.post("/api/profile-suppression-bulk-create-jobs", suppression("kim@example.org"))
+    settle(free)
+    track(free)
+    settle(free)
+    page = look(free, f"/inspector/flows/{flow}")
+    assert "send-email: skipped: the profile may not get e-mail" in page.text
+    assert "send-sms: skipped: " in page.text
+    (kim,) = [link for link in page.links if link.startswith("/inspector/profiles/")]
+    seen = look(free, kim)
+    assert f"/inspector/flows/{flow}" in seen.links
+    assert "send-email: skipped: the profile may not get e-mail" in seen.text
+    look(free, "/inspector/flows/nothing", 404)
+
+
+def suppression(address: str) -> Any:
+    profiles = {"data": [{"type": "profile", "attributes": {"email": address}}]}
+    return document("profile-suppression-bulk-create-job", {"profiles": profiles})
+
+
+def test_a_mail_to_nobody_known_is_shown_and_cannot_be_opened(free: Served) -> None:
+    letter = Letter(subject="Alert", sender="a@b.example", html="<p>Hi</p>", text="Hi", origin={})
+    mint = free.emulator._mint
+    mail_id = write(free, lambda connection: send_preview(connection, mint, "boss@example.org", letter))
+    listed = look(free, "/inspector/mail")
+    assert "boss@example.org" in listed.text
+    assert f"/inspector/mail/{mail_id}" in listed.links
+    page = look(free, f"/inspector/mail/{mail_id}").text
+    assert "It went to an address and to no profile" in page
+    assert "Opened Email" not in page
+
+
+def test_a_place_is_told_as_far_as_it_is_known(free: Served) -> None:
+    location = {"city": "Helsinki", "region": None, "country": "Finland"}
+    made = free.wire.post("/api/profiles", profile_body(email="kim@example.org", location=location))
+    page = look(free, f"/inspector/profiles/{made.json()['data']['id']}")
+    assert "city Helsinki, country Finland" in page.text
+
+
 def test_a_mail_is_shown_without_any_right(free: Served) -> None:
     _, mail_id = fill(free)
     page = look(free, f"/inspector/mail/{mail_id}")
@@ -286,6 +373,31 @@ def test_jobs_and_webhooks(free: Served) -> None:
     assert '"a": "Kim"' in look(free, "/inspector/webhooks").text
 
 
+def test_a_job_says_how_much_of_it_failed(free: Served) -> None:
+    people = [{"type": "profile", "attributes": {"email": address}} for address in ("kim@example.org", "nobody")]
+    body = document("profile-bulk-import-job", {"profiles": {"data": people}})
+    assert free.wire.post("/api/profile-bulk-import-jobs", body).status_code == 202
+    free.clock.advance(1)
+    page = look(free, "/inspector/jobs")
+    assert "profile-bulk-import-jobcomplete1" in page.text
+    assert ("span", {"class": "pill warn"}) in page.elements
+
+
+def test_a_webhook_is_shown_without_its_secret(free: Served) -> None:
+    topics = [{"type": "webhook-topic", "id": f"event:klaviyo.{name}"} for name in ("opened_email", "clicked_email")]
+    body = document(
+        "webhook",
+        {"name": "Mirror", "endpoint_url": "http://127.0.0.1:9/mirror", "secret_key": "not-to-be-shown-anywhere"},
+    )
+    body["data"]["relationships"] = {"webhook-topics": {"data": topics}}
+    made = free.wire.post("/api/webhooks", body)
+    assert made.status_code == 201, made.text
+    page = look(free, "/inspector/webhooks").text
+    for text in ("Mirror", "http://127.0.0.1:9/mirror", "event:klaviyo.opened_email", "enabled"):
+        assert text in page
+    assert "not-to-be-shown-anywhere" not in page
+
+
 def test_the_clock_is_told(free: Served) -> None:
     for body, said in (
         ({"set": "2030-01-01T00:00:00Z"}, "2030-01-01 00:00:00 UTC, by a clock that was put."),
@@ -305,6 +417,7 @@ def test_nothing_stored_becomes_markup(free: Served) -> None:
         f"/inspector/profiles/{profile_id}",
         f"/inspector/mail/{mail_id}",
         "/inspector/groups/L",
+        "/inspector/flows/F",
         f"/inspector/{NASTY}",
     ]
     shown = 0

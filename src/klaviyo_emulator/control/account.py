@@ -59,8 +59,7 @@ async def set_seed(deck: Deck, ask: Ask) -> dict[str, Any]:
 
 async def reset(deck: Deck, ask: Ask) -> dict[str, Any]:
     """Empty the account."""
-    if ask.body.strip() not in {b"", b"{}"}:
-        raise ControlError(400, "reset takes no members; send {} or nothing.")
+    ask.nothing()
     await deck.reset()
     return {"account_id": deck.context.mint.account_id}
 
@@ -82,6 +81,7 @@ async def load(deck: Deck, ask: Ask) -> dict[str, Any]:
 
 async def settle(deck: Deck, ask: Ask) -> dict[str, Any]:
     """Wait until what is due has happened."""
+    ask.nothing()
     await deck.settle()
     return await get_clock(deck, ask)
 

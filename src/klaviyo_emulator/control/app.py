@@ -59,7 +59,8 @@ class Control:
         body = b""
         if route.method != "GET":
             body = await _read_body(receive, route, headers.get(b"content-type"))
-        ask = Ask(arguments, read_parameters(scope["query_string"]), body)
+        base = "http://" + headers.get(b"host", b"").decode("latin-1")
+        ask = Ask(arguments, read_parameters(scope["query_string"]), body, base)
         ask.only(*route.parameters)
         found = await route.handle(self._deck, ask)
         return found if isinstance(found, Answer) else Answer(200, _pretty(found), JSON)
@@ -78,7 +79,7 @@ def _match(method: str, path: str) -> tuple[ControlRoute, tuple[str, ...]]:
         allowed.append(route.method)
     if allowed:
         known = ", ".join(allowed)
-        raise ControlError(405, f"{method} is not allowed here; {known} is.", {"Allow": known})
+        raise ControlError(405, f"{method} is not allowed here; use {' or '.join(allowed)}.", {"Allow": known})
     raise ControlError(404, f"There is no such path; GET {PREFIX} lists those there are.")
 
 

@@ -38,24 +38,34 @@ class Ask:
     """What stands in the place of the path's parameters."""
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
+    base: str = ""
+    """The emulator's URL as it was asked, such as `http://127.0.0.1:8765`."""
 
     def only(self, *known: str) -> None:
         """Refuse parameters that are not known."""
         for name in self.parameters:
             if name not in known:
-                has = f"it has {', '.join(known)}" if known else "it has none"
-                raise ControlError(400, f"There is no parameter {name!r} here; {has}.")
+                has = ", ".join(known) or "none"
+                raise ControlError(400, f"There is no parameter {name[:40]!r} here; known: {has}.")
 
-    def number(self, name: str, default: int, maximum: int = _INTEGER - 1) -> int:
-        """A parameter that is a whole number from 0."""
-        text = self.parameters.get(name, str(default))
-        if not _NUMBER.fullmatch(text) or int(text) > maximum:
-            raise ControlError(400, f"{name} must be a whole number from 0 to {maximum}, not {text[:40]!r}.")
-        return int(text)
+    def nothing(self) -> None:
+        """Refuse a body that says something, where there is nothing to say."""
+        if self.body.strip() not in {b"", b"{}"}:
+            raise ControlError(400, "This takes no members; send {} or nothing.")
+
+    def limit(self, default: int = PAGE, maximum: int = MAXIMUM_PAGE) -> int:
+        """The parameter `limit`: how many are listed at most."""
+        return self._number("limit", default, 1, maximum)
 
     def page(self) -> tuple[int, int]:
         """The parameters `after` and `limit`."""
-        return self.number("after", 0), max(1, self.number("limit", PAGE, MAXIMUM_PAGE))
+        return self._number("after", 0, 0, _INTEGER - 1), self.limit()
+
+    def _number(self, name: str, default: int, minimum: int, maximum: int) -> int:
+        text = self.parameters.get(name, str(default))
+        if not _NUMBER.fullmatch(text) or not minimum <= int(text) <= maximum:
+            raise ControlError(400, f"{name} must be a whole number from {minimum} to {maximum}, not {text[:40]!r}.")
+        return int(text)
 
     def document(self) -> object:
         """The body as JSON."""
@@ -66,13 +76,13 @@ class Ask:
 
     def members(self, *known: str) -> dict[str, Any]:
         """The body, which must be an object with some of these members and no others."""
-        document = self.document()
+        document = self.document() if self.body.strip() else None
         if not isinstance(document, dict) or not document:
-            raise ControlError(400, f"The body must be an object with {' or '.join(known)}.")
+            raise ControlError(400, f"The body must be a JSON object with {' or '.join(known)}.")
         found = cast("dict[str, Any]", document)
         for name in found:
             if name not in known:
-                raise ControlError(400, f"There is no member {name[:40]!r}; there are {', '.join(known)}.")
+                raise ControlError(400, f"There is no member {name[:40]!r}; known: {', '.join(known)}.")
         return found
 
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from klaviyo_emulator.background.courier import settle
+from klaviyo_emulator.routes.freshness import refresh_stale
 from klaviyo_emulator.state import images
 from klaviyo_emulator.state.account import furnish
 from klaviyo_emulator.state.minting import Agenda, Mint, open_mint
@@ -41,6 +42,10 @@ class Deck:
     async def catch_up(self) -> None:
         """Do what is due by now, but do not wait for webhooks that are under way."""
         await self.pump.run()
+
+    async def refresh_segments(self, segment_id: str | None = None) -> None:
+        """Bring a segment up to date before somebody looks at it, or all of them."""
+        await refresh_stale(self.context, segment_id)
 
     async def settle(self) -> None:
         """Wait until everything that is due by now has happened, webhooks and all."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from klaviyo_emulator.clock import parse_instant
 from klaviyo_emulator.control.asking import Ask, ControlError, text
 from klaviyo_emulator.operations import PREDICTIVE_FIELDS
+from klaviyo_emulator.segments.definition import AFFINITIES, CHANNELS, GENDERS
 from klaviyo_emulator.state.consents import (
     HARD_BOUNCE,
     INVALID_EMAIL,
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
     from klaviyo_emulator.control.deck import Deck
     from klaviyo_emulator.state.profiles import Profile
 
-_CHANNELS = ("email", "push", "sms", "whatsapp")
 _DATE = "expected_date_of_next_order"
 _RANKED = "ranked_channel_affinity"
+_GENDER = "predicted_gender"
+_AFFINITY = "channel_affinity"
+_PREDICTIONS = (*PREDICTIVE_FIELDS, _GENDER, _AFFINITY)
+"""What can be predicted; the last two are for segments only, no profile shows them."""
 _MOST_PREDICTIONS = 10_000
 _OF_MAILBOXES = (HARD_BOUNCE, INVALID_EMAIL, SPAM_COMPLAINT)
 
 
 async def set_predictions(deck: Deck, ask: Ask) -> dict[str, Any]:
     """Set what is predicted of some profiles, or none of them."""
-    document = ask.document()
+    document = ask.document() if ask.body.strip() else None
     if not isinstance(document, dict) or not document:
         raise ControlError(400, 'The body must be an object such as {"kim@example.org": {"churn_probability": 0.8}}.')
     given = {name: _prediction(name, value) for name, value in cast("dict[str, object]", document).items()}
@@ -56,8 +60,8 @@ def _prediction(name: str, value: object) -> dict[str, Any] | None:
         raise ControlError(400, f"{name[:80]}: an object of predictions, or null, is needed.")
     found = cast("dict[str, object]", value)
     for member, predicted in found.items():
-        if member not in PREDICTIVE_FIELDS:
-            known = ", ".join(PREDICTIVE_FIELDS)
+        if member not in _PREDICTIONS:
+            known = ", ".join(_PREDICTIONS)
             raise ControlError(400, f"There is no prediction {member[:40]!r}; there are {known}.")
         if predicted is not None and not _is_prediction(member, predicted):
             raise ControlError(400, f"{name[:80]}: {member} must be {_wanted(member)}, or null.")
@@ -66,19 +70,32 @@ def _prediction(name: str, value: object) -> dict[str, Any] | None:
 
 def _is_prediction(member: str, value: object) -> bool:
     if member == _RANKED:
-        if not isinstance(value, list):
-            return False
-        channels = cast("list[object]", value)
-        return all(channel in _CHANNELS for channel in channels) and len(channels) == len({*map(str, channels)})
+        return isinstance(value, list) and _is_ranking(cast("list[object]", value))
+    if member == _AFFINITY:
+        return isinstance(value, dict) and _are_affinities(cast("dict[str, object]", value))
+    if member == _GENDER:
+        return value in GENDERS
     if member == _DATE:
         return isinstance(value, str) and parse_instant(value) is not None
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 53
     return number and (member != "churn_probability" or 0 <= cast("float", value) <= 1)
 
 
+def _is_ranking(channels: list[object]) -> bool:
+    return all(channel in CHANNELS for channel in channels) and len(channels) == len({*map(str, channels)})
+
+
+def _are_affinities(found: dict[str, object]) -> bool:
+    return all(channel in CHANNELS and affinity in AFFINITIES for channel, affinity in found.items())
+
+
 def _wanted(member: str) -> str:
     if member == _RANKED:
-        return f"a list of {', '.join(_CHANNELS)}"
+        return f"a list of {', '.join(CHANNELS)}"
+    if member == _AFFINITY:
+        return f"an object of {', '.join(CHANNELS)}, each of them {', '.join(AFFINITIES)}"
+    if member == _GENDER:
+        return f"one of {', '.join(GENDERS)}"
     if member == _DATE:
         return "an instant such as 2026-11-20T12:00:00Z"
     return "a number from 0 to 1" if member == "churn_probability" else "a number"

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from klaviyo_emulator.clock import format_micros
-from klaviyo_emulator.control.asking import MAXIMUM_PAGE, PAGE, Ask, flag
+from klaviyo_emulator.control.asking import Ask, ControlError, flag
 from klaviyo_emulator.requestlog import KEPT
 from klaviyo_emulator.state import inspection
 from klaviyo_emulator.state.acceptance import acceptances
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from klaviyo_emulator.control.deck import Deck
     from klaviyo_emulator.requestlog import Asked
+    from klaviyo_emulator.state.inspection import SeenRun
 
 
 async def health(deck: Deck, _ask: Ask) -> dict[str, Any]:
@@ -49,7 +52,7 @@ async def set_acceptance(deck: Deck, ask: Ask) -> dict[str, Any]:
 
 async def list_requests(deck: Deck, ask: Ask) -> dict[str, Any]:
     """The last requests."""
-    latest = deck.instruments.requests.latest(ask.number("limit", KEPT, KEPT))
+    latest = deck.instruments.requests.latest(ask.limit(KEPT, KEPT))
     return {"requests": [_request(asked) for asked in latest]}
 
 
@@ -66,12 +69,18 @@ async def list_tasks(deck: Deck, ask: Ask) -> dict[str, Any]:
 
 async def list_jobs(deck: Deck, ask: Ask) -> dict[str, Any]:
     """The last asynchronous jobs."""
-    limit = ask.number("limit", PAGE, MAXIMUM_PAGE)
+    limit = ask.limit()
     await deck.catch_up()
     found = await deck.context.read(lambda connection: inspection.jobs(connection, limit))
     return {
         "jobs": [
-            {"type": job.type, "id": job.id, "created": format_micros(job.created_us), "status": job.status}
+            {
+                "type": job.type,
+                "id": job.id,
+                "created": format_micros(job.created_us),
+                "status": job.status,
+                "failed": job.failed,
+            }
             for job in found
         ]
     }
@@ -99,6 +108,42 @@ async def list_posts(deck: Deck, ask: Ask) -> dict[str, Any]:
             for post in page
         ],
         "next": page[-1].seq if len(found) > limit else None,
+    }
+
+
+async def list_flow_runs(deck: Deck, ask: Ask) -> dict[str, Any]:
+    """A page of profiles' ways through flows, in the order of entering: what happened at each action."""
+    after, limit = ask.page()
+    flow_id = ask.parameters.get("flow")
+    name = ask.parameters.get("profile")
+    await deck.catch_up()
+
+    def work(connection: sqlite3.Connection) -> list[SeenRun]:
+        if flow_id is not None and inspection.find_flow(connection, flow_id) is None:
+            raise ControlError(404, f"There is no flow with the id {flow_id[:40]!r}.")
+        profile = None if name is None else inspection.find_profile_by(connection, name)
+        if name is not None and profile is None:
+            raise ControlError(404, f"There is no profile with the id or e-mail {name[:80]!r}.")
+        seq = None if profile is None else profile.seq
+        return inspection.flow_runs(connection, after, limit + 1, flow_id=flow_id, profile=seq)
+
+    found = await deck.context.read(work)
+    page = found[:limit]
+    return {"flow_runs": [_run(run) for run in page], "next": page[-1].seq if len(found) > limit else None}
+
+
+def _run(run: SeenRun) -> dict[str, Any]:
+    return {
+        "seq": run.seq,
+        "flow_id": run.flow_id,
+        "flow": run.flow,
+        "profile_id": run.profile_id,
+        "entered": format_micros(run.entered_us),
+        "status": run.status,
+        "steps": [
+            {"at": format_micros(step.at_us), "action_id": step.action, "type": step.type, "what": step.words}
+            for step in run.steps
+        ],
     }
 
 

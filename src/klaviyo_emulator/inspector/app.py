@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from klaviyo_emulator.answers import Answer
 from klaviyo_emulator.control.asking import ControlError, read_parameters
 from klaviyo_emulator.hosts import ForeignError, HostGuard
-from klaviyo_emulator.inspector import letters, machine, people
+from klaviyo_emulator.inspector import flows, letters, machine, people, unsubscribing
 from klaviyo_emulator.inspector.layout import Visit, empty, heading, page, style_source
 from klaviyo_emulator.state.database import StateUnavailableError
 
@@ -25,6 +25,7 @@ _PAGES: Mapping[str, Page] = {
     "/inspector/profiles": people.profiles,
     "/inspector/groups": people.groups,
     "/inspector/events": people.events,
+    "/inspector/flows": flows.flows,
     "/inspector/mail": letters.mails,
     "/inspector/jobs": machine.jobs,
     "/inspector/webhooks": letters.webhooks,
@@ -38,7 +39,7 @@ _LOG = logging.getLogger("klaviyo_emulator")
 
 
 class Inspector:
-    """Answers `/` and the paths below `/inspector`."""
+    """Answers `/` and the paths below `/inspector` and `/unsubscribe`."""
 
     def __init__(self, deck: Deck) -> None:
         self._deck = deck
@@ -68,6 +69,8 @@ class Inspector:
         await answer.send(send)
 
     async def _answer(self, scope: Scope, visit: Visit) -> Answer:
+        if visit.path.startswith(unsubscribing.PREFIX):
+            return await self._unsubscribe(scope["method"], visit)
         if scope["method"] not in {"GET", "HEAD"}:
             raise ControlError(405, "Pages can be read only.", {"Allow": "GET, HEAD"})
         parameters = read_parameters(scope["query_string"])
@@ -79,14 +82,28 @@ class Inspector:
             return _page(200, await whole(self._deck, visit, parameters))
         return await self._one(visit)
 
+    async def _unsubscribe(self, method: str, visit: Visit) -> Answer:
+        """What the link in a mail leads to, which is the one page that can do something."""
+        if method not in {"GET", "HEAD", "POST"}:
+            raise ControlError(405, "It can be read, or posted to.", {"Allow": "GET, HEAD, POST"})
+        await self._deck.catch_up()
+        answer = unsubscribing.unsubscribe if method == "POST" else unsubscribing.ask
+        found = await answer(self._deck, visit)
+        if found is None:
+            raise ControlError(404, "There is no mail with this link. It may have gone with a reset.")
+        # Without a referrer a browser would not say which origin the form is of either.
+        return _page(200, found, {"Referrer-Policy": "same-origin"})
+
     async def _one(self, visit: Visit) -> Answer:
-        """The page of one profile, list, segment or mail."""
+        """The page of one profile, list, segment, flow or mail."""
         found: bytes | None = None
         match visit.path.split("/")[2:]:
             case ["profiles", profile_id]:
                 found = await people.profile(self._deck, visit, profile_id)
             case ["groups", group_id]:
                 found = await people.group(self._deck, visit, group_id)
+            case ["flows", flow_id]:
+                found = await flows.flow(self._deck, visit, flow_id)
             case ["mail", mail_id]:
                 found = await letters.mail(self._deck, visit, mail_id)
             case ["mail", mail_id, "body"]:

@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, str] = {
     "/inspector/profiles": "Profiles",
     "/inspector/groups": "Lists and segments",
     "/inspector/events": "Events",
+    "/inspector/flows": "Flows",
     "/inspector/mail": "Mail",
     "/inspector/jobs": "Jobs",
     "/inspector/webhooks": "Webhooks",
@@ -140,9 +141,9 @@ def empty(text: str, command: str | None = None) -> Html:
 
 
 def instant(epoch_seconds: float) -> Html:
-    """An instant for people, to the second; on a phone without its date."""
+    """An instant for people, to the second."""
     moment = EPOCH + timedelta(seconds=int(epoch_seconds))
-    day = tag("span", f"{moment:%Y-%m-%d} ", class_="wide")
+    day = tag("span", f"{moment:%Y-%m-%d} ", class_="day")
     return tag("time", day, f"{moment:%H:%M:%S}", datetime=moment.isoformat(), title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")
 
 

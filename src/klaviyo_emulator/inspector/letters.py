@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from klaviyo_emulator.inspector import unsubscribing
 from klaviyo_emulator.inspector.layout import (
     Column,
     Visit,
@@ -23,12 +24,15 @@ from klaviyo_emulator.inspector.markup import join, tag
 from klaviyo_emulator.inspector.people import mail_table
 from klaviyo_emulator.state import inspection
 from klaviyo_emulator.state.mail import Mail, find_mail
+from klaviyo_emulator.state.personalization import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import sqlite3
+    from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.control.deck import Deck
     from klaviyo_emulator.inspector.markup import Html
+    from klaviyo_emulator.state.inspection import SeenPost, SeenWebhook
 
 _SHOWN = 100
 _SECTION = "/inspector/mail"
@@ -71,16 +75,25 @@ async def mail(deck: Deck, visit: Visit, mail_id: str) -> bytes | None:
         f"curl {visit.base}/__emulator__/outbox/{found.id}/click -H 'Content-Type: application/json' \\\n"
         '  -d \'{"url":"https://example.org/"}\''
     )
+    message = found.origin.get("$message")
+    link = None if message is None else f"{unsubscribing.PREFIX}/{found.profile_id}/{message}"
     parts = (
         heading(visit, found.subject or "(no subject)"),
         facts(rows),
         tag("h2", "As HTML"),
         body,
         tag("h2", "As text"),
-        tag("pre", found.text or "(none)"),
-        tag("h2", "Open it, click it"),
-        tag("p", "These record Opened Email and Clicked Email for its profile."),
-        tag("pre", told),
+        tag("pre", reachable(found.text, visit.base) or "(none)"),
+        *(
+            (
+                tag("h2", "Open it, click it"),
+                tag("p", "These record Opened Email and Clicked Email for its profile."),
+                tag("pre", told),
+                tag("p", tag("a", "Unsubscribe, as by its link", href=link)) if link else None,
+            )
+            if found.profile_id is not None
+            else (tag("p", "It went to an address and to no profile: a preview, or an alert of a flow.", class_="dim"),)
+        ),
     )
     return page(visit, found.subject or "Mail", *parts, section=_SECTION)
 
@@ -92,33 +105,58 @@ async def body_of(deck: Deck, mail_id: str) -> bytes | None:
 
 
 async def webhooks(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> bytes:
-    """The emulator's own last requests."""
-    found = await deck.context.read(lambda connection: inspection.latest_posts(connection, _SHOWN))
-    if found:
-        columns = (
-            Column("Made", "time"),
-            Column("To"),
-            Column("From", wide=True),
-            Column("Attempts", "num"),
-            Column("Outcome"),
-            Column("What was sent"),
+    """The webhooks, and the emulator's own last requests."""
+
+    def work(connection: sqlite3.Connection) -> tuple[list[SeenWebhook], list[SeenPost]]:
+        return inspection.webhooks(connection, _SHOWN), inspection.latest_posts(connection, _SHOWN)
+
+    found, posts = await deck.context.read(work)
+    parts = (
+        heading(visit, "Webhooks", f"What goes out: to webhooks and from flows, the last {_SHOWN}, newest first."),
+        tag("h2", "Webhooks"),
+        _webhook_table(found) if found else empty("There are no webhooks. POST /api/webhooks makes one."),
+        tag("h2", "Requests"),
+        _post_table(posts) if posts else empty("No webhook was called yet, and no flow has sent a request."),
+    )
+    return page(visit, "Webhooks", *parts)
+
+
+def _webhook_table(found: Sequence[SeenWebhook]) -> Html:
+    columns = (Column("Name"), Column("To"), Column("Topics"), Column("Status", "short"), Column("Id", wide=True))
+    rows = [
+        (
+            webhook.name,
+            webhook.url,
+            folded(f"{len(webhook.topics)}", join(tag("div", topic) for topic in webhook.topics)),
+            pill("enabled", "good") if webhook.enabled else pill("disabled"),
+            tag("code", webhook.id),
         )
-        rows = [
-            (
-                instant_us(post.created_us),
-                post.url,
-                tag("code", post.webhook) if post.webhook else "a flow",
-                post.attempts,
-                pill("waiting") if post.due_us is not None else pill(post.outcome or "done"),
-                folded("headers and body", join((as_json(post.headers), tag("pre", post.body)))),
-            )
-            for post in found
-        ]
-        content = table(columns, rows)
-    else:
-        content = empty("No webhook was called yet, and no flow has sent a request.")
-    note = f"Deliveries of webhooks and requests of flows, the last {_SHOWN}, newest first."
-    return page(visit, "Webhooks", heading(visit, "Webhooks", note), content)
+        for webhook in found
+    ]
+    return table(columns, rows)
+
+
+def _post_table(found: Sequence[SeenPost]) -> Html:
+    columns = (
+        Column("Made", "time"),
+        Column("To"),
+        Column("From", wide=True),
+        Column("Attempts", "num"),
+        Column("Outcome"),
+        Column("What was sent"),
+    )
+    rows = [
+        (
+            instant_us(post.created_us),
+            post.url,
+            tag("code", post.webhook) if post.webhook else "a flow",
+            post.attempts,
+            pill("waiting") if post.due_us is not None else pill(post.outcome or "done"),
+            folded("headers and body", join((as_json(post.headers), tag("pre", post.body)))),
+        )
+        for post in found
+    ]
+    return table(columns, rows)
 
 
 async def _find(deck: Deck, mail_id: str) -> Mail | None:

@@ -37,6 +37,7 @@ _MINUTE = 60
 _COUNTED = {
     "profiles": "/inspector/profiles",
     "events": "/inspector/events",
+    "flows": "/inspector/flows",
     "mail": "/inspector/mail",
     "tasks": "/inspector/jobs",
     "posts": "/inspector/webhooks",
@@ -87,12 +88,19 @@ async def jobs(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> byte
         return inspection.jobs(connection, _SHOWN), inspection.tasks(connection, 0, _SHOWN)
 
     found, due = await deck.context.read(work)
-    job_columns = (Column("Created", "time"), Column("Type"), Column("Status"), Column("Id", wide=True))
+    job_columns = (
+        Column("Created", "time"),
+        Column("Type"),
+        Column("Status"),
+        Column("Failed", "num"),
+        Column("Id", wide=True),
+    )
     job_rows = [
         (
             instant_us(job.created_us),
             job.type,
-            pill(job.status or "-", "good" if job.status == "complete" else None),
+            pill(job.status or "-", ("warn" if job.failed else "good") if job.status == "complete" else None),
+            job.failed,
             tag("code", job.id),
         )
         for job in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote_plus
 
+from klaviyo_emulator.inspector.flows import run_table
 from klaviyo_emulator.inspector.layout import (
     Cell,
     Column,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from klaviyo_emulator.control.deck import Deck
-    from klaviyo_emulator.state.inspection import CountedGroup, Membership, SeenEvent, SeenMail
+    from klaviyo_emulator.state.inspection import CountedGroup, Membership, SeenEvent, SeenMail, SeenRun
 
 _SHOWN = 100
 _GIST = 70
@@ -39,7 +40,7 @@ _SECTION = "/inspector/profiles"
 _GROUPS = "/inspector/groups"
 _NAMES = ("first_name", "last_name", "organization", "title", "locale", "image")
 _KINDS = {"SUBSCRIBED": "good", "UNSUBSCRIBED": "bad"}
-Found = tuple[Profile, "Membership", "list[SeenEvent]", "list[SeenMail]", "dict[str, object]"]
+Found = tuple[Profile, "Membership", "list[SeenEvent]", "list[SeenMail]", "list[SeenRun]", "dict[str, object]"]
 
 
 async def profiles(deck: Deck, visit: Visit, parameters: Mapping[str, str]) -> bytes:
@@ -101,13 +102,15 @@ async def profile(deck: Deck, visit: Visit, profile_id: str) -> bytes | None:
             inspection.membership(connection, found.seq),
             inspection.events(connection, _SHOWN, profile=found.seq),
             inspection.latest_mail(connection, _SHOWN, profile=found.seq),
+            inspection.latest_runs_of_profile(connection, found.seq, _SHOWN),
             find_prediction(connection, found.seq),
         )
 
+    await deck.refresh_segments()
     result = await deck.context.read(work)
     if result is None:
         return None
-    found, groups, events, mails, prediction = result
+    found, groups, events, mails, runs, prediction = result
     name = found.email or found.phone_number or found.external_id or found.id
     parts = [
         heading(visit, name, _full_name(found)),
@@ -121,6 +124,8 @@ async def profile(deck: Deck, visit: Visit, profile_id: str) -> bytes | None:
     ]
     if prediction:
         parts += [tag("h2", "Predictive analytics"), as_json(prediction)]
+    if runs:
+        parts += [tag("h2", "Flows"), run_table(runs, of_profile=True)]
     if mails:
         parts += [tag("h2", "Mail"), mail_table(mails)]
     parts += [tag("h2", "Events"), event_table(events, of_profile=True) if events else empty("None yet.")]
@@ -129,6 +134,7 @@ async def profile(deck: Deck, visit: Visit, profile_id: str) -> bytes | None:
 
 async def groups(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> bytes:
     """The lists and segments."""
+    await deck.refresh_segments()
     found = await deck.context.read(lambda connection: inspection.groups(connection, _SHOWN))
     columns = (
         Column("Name"),
@@ -159,6 +165,7 @@ async def group(deck: Deck, visit: Visit, group_id: str) -> bytes | None:
         found = inspection.find_group(connection, group_id)
         return None if found is None else (found, inspection.latest_members(connection, group_id, _SHOWN))
 
+    await deck.refresh_segments(group_id)
     result = await deck.context.read(work)
     if result is None:
         return None
@@ -213,7 +220,7 @@ def mail_table(found: Sequence[SeenMail]) -> Html:
     rows = [
         (
             instant(mail.sent),
-            profile_link(mail.profile_id, mail.address),
+            mail.address if mail.profile_id is None else profile_link(mail.profile_id, mail.address),
             tag("a", mail.subject or "(no subject)", href=f"/inspector/mail/{mail.id}"),
         )
         for mail in found
@@ -260,7 +267,7 @@ def _attributes(found: Profile) -> dict[str, Cell]:
         "phone_number": found.phone_number,
         "external_id": found.external_id,
         **{name: found.details.get(name) for name in _NAMES},
-        "location": ", ".join(f"{key} {value}" for key, value in location.items()),
+        "location": ", ".join(f"{key} {value}" for key, value in location.items() if value is not None),
         "created": instant(found.created),
         "updated": instant(found.updated),
         "last_event_date": None if found.last_event is None else instant(found.last_event),

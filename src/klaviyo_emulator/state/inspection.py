@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from klaviyo_emulator.state.campaigns import SEND_JOB, job_status
 from klaviyo_emulator.state.profiles import Profile, find_profile
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _COUNTED = {
     "metrics": "SELECT count(*) FROM metric",
     "lists": "SELECT count(*) FROM record WHERE type = 'list'",
     "segments": "SELECT count(*) FROM record WHERE type = 'segment'",
+    "flows": "SELECT count(*) FROM record WHERE type = 'flow'",
     "mail": "SELECT count(*) FROM mail",
     "tasks": "SELECT count(*) FROM task",
     "posts": "SELECT count(*) FROM post",
@@ -26,11 +28,38 @@ _EVENT = (
     "SELECT event.seq, event.time, metric.name, profile.id, profile.email, event.value, event.unique_id, "
     "event.properties FROM event JOIN metric ON metric.seq = event.metric JOIN profile ON profile.seq = event.profile"
 )
+_MAIL = (
+    "SELECT mail.id, mail.sent, profile.id, mail.address, mail.subject FROM mail "
+    "LEFT JOIN profile ON profile.seq = mail.profile"
+)
 _POST = "SELECT seq, webhook, url, headers, body, created_us, due_us, attempts, outcome FROM post"
+_WEBHOOK = (
+    "SELECT id, json_extract(body, '$.name'), json_extract(body, '$.endpoint_url'), json_extract(body, '$.enabled'), "
+    "(SELECT json_group_array(target) FROM (SELECT target FROM link WHERE link.type = 'webhook' "
+    "AND link.owner = record.id AND relation = 'webhook-topics' ORDER BY target)) "
+    "FROM record WHERE type = 'webhook' ORDER BY seq DESC LIMIT ?"
+)
 _GROUP = (
     "SELECT type, id, coalesce(json_extract(body, '$.name'), ''), created_us, "
     "(SELECT count(*) FROM member WHERE member.group_id = record.id) "
     "FROM record WHERE type IN ('list', 'segment')"
+)
+_FLOW = (
+    "SELECT id, coalesce(json_extract(body, '$.name'), ''), json_extract(body, '$.status'), "
+    "json_extract(body, '$.trigger_type'), created_us, "
+    "(SELECT count(*) FROM flow_run WHERE flow_run.flow = record.id), "
+    "(SELECT count(*) FROM flow_run WHERE flow_run.flow = record.id AND status = 'running') "
+    "FROM record WHERE type = 'flow'"
+)
+_RUN = (
+    "SELECT flow_run.seq, flow_run.flow, coalesce(json_extract(flow.body, '$.name'), ''), profile.id, profile.email, "
+    "flow_run.entered_us, flow_run.status, flow_run.log FROM flow_run "
+    "JOIN profile ON profile.seq = flow_run.profile "
+    "LEFT JOIN record AS flow ON flow.type = 'flow' AND flow.id = flow_run.flow"
+)
+_ACTION_TYPES = (
+    "SELECT id, json_extract(body, '$.definition.type') FROM record "
+    "WHERE type = 'flow-action' AND id IN (SELECT value FROM json_each(?))"
 )
 _ESCAPE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 
@@ -60,12 +89,24 @@ class SeenTask:
 
 @dataclass(frozen=True, slots=True)
 class SeenJob:
-    """An asynchronous job."""
+    """An asynchronous job; `failed` says how many of its items did, where it has items."""
 
     type: str
     id: str
     created_us: int
     status: str | None
+    failed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWebhook:
+    """A webhook, with the ids of the topics that it listens to."""
+
+    id: str
+    name: str
+    url: str
+    enabled: bool
+    topics: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +126,11 @@ class SeenPost:
 
 @dataclass(frozen=True, slots=True)
 class SeenMail:
-    """A mail as it is listed."""
+    """A mail as it is listed; one that went to an address and to no profile has no `profile_id`."""
 
     id: str
     sent: int
-    profile_id: str
+    profile_id: str | None
     address: str
     subject: str
 
@@ -123,6 +164,43 @@ class CountedGroup:
     name: str
     created_us: int
     members: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFlow:
+    """A flow, with how many profiles have entered it and how many of them are on their way."""
+
+    id: str
+    name: str
+    status: str
+    trigger_type: str
+    created_us: int
+    runs: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenStep:
+    """What happened at one action of a flow. `type` is None where the action is gone."""
+
+    action: str
+    type: str | None
+    at_us: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """One profile's way through a flow; `status` is `running`, `finished` or `left`."""
+
+    seq: int
+    flow_id: str
+    flow: str
+    profile_id: str
+    email: str | None
+    entered_us: int
+    status: str
+    steps: Sequence[SeenStep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +309,10 @@ def events(connection: sqlite3.Connection, limit: int, *, profile: int | None = 
 
 
 def latest_mail(connection: sqlite3.Connection, limit: int, *, profile: int | None = None) -> list[SeenMail]:
-    """The mail that was sent last, newest first."""
-    sql = (
-        "SELECT mail.id, mail.sent, profile.id, mail.address, mail.subject FROM mail "
-        "JOIN profile ON profile.seq = mail.profile WHERE ?1 IS NULL OR mail.profile = ?1 "
-        "ORDER BY mail.seq DESC LIMIT ?2"
-    )
-    return [SeenMail(*row) for row in connection.execute(sql, (profile, limit))]
+    """The mail that was sent last, newest first; of all, or of the profile in a row."""
+    restriction = "" if profile is None else " WHERE mail.profile = :profile"
+    sql = f"{_MAIL}{restriction} ORDER BY mail.seq DESC LIMIT :limit"
+    return [SeenMail(*row) for row in connection.execute(sql, {"profile": profile, "limit": limit})]
 
 
 def tasks(connection: sqlite3.Connection, skip: int, limit: int) -> list[SeenTask]:
@@ -249,10 +324,53 @@ def tasks(connection: sqlite3.Connection, skip: int, limit: int) -> list[SeenTas
 def jobs(connection: sqlite3.Connection, limit: int) -> list[SeenJob]:
     """The last jobs, newest first."""
     sql = (
-        "SELECT type, id, created_us, json_extract(body, '$.status') FROM record WHERE type LIKE '%job' "
-        "ORDER BY seq DESC LIMIT ?"
+        "SELECT type, id, created_us, json_extract(body, '$.status'), "
+        "coalesce(json_extract(body, '$.failed'), json_extract(body, '$.failed_count')) FROM record "
+        "WHERE type LIKE '%job' ORDER BY seq DESC LIMIT ?"
     )
-    return [SeenJob(*row) for row in connection.execute(sql, (limit,))]
+    found = [SeenJob(*row) for row in connection.execute(sql, (limit,))]
+    # What a send job says follows from its campaign, whose id it has.
+    return [replace(job, status=job_status(connection, job.id)) if job.type == SEND_JOB else job for job in found]
+
+
+def flows(connection: sqlite3.Connection, limit: int) -> list[SeenFlow]:
+    """The last flows, newest first."""
+    return [SeenFlow(*row) for row in connection.execute(f"{_FLOW} ORDER BY seq DESC LIMIT ?", (limit,))]
+
+
+def find_flow(connection: sqlite3.Connection, flow_id: str) -> SeenFlow | None:
+    """The flow with this id."""
+    row = connection.execute(f"{_FLOW} AND id = ?", (flow_id,)).fetchone()
+    return None if row is None else SeenFlow(*row)
+
+
+def flow_runs(
+    connection: sqlite3.Connection, after: int, limit: int, *, flow_id: str | None = None, profile: int | None = None
+) -> list[SeenRun]:
+    """Runs in the order of entering, from beyond a row on; of one flow or of all, of the profile in a row or of all."""
+    restriction = "" if flow_id is None else " AND flow_run.flow = :flow"
+    restriction += "" if profile is None else " AND flow_run.profile = :profile"
+    sql = f"{_RUN} WHERE flow_run.seq > :after{restriction} ORDER BY flow_run.seq LIMIT :limit"
+    names = {"after": after, "limit": limit, "flow": flow_id, "profile": profile}
+    return _runs(connection, connection.execute(sql, names).fetchall())
+
+
+def latest_runs_of_flow(connection: sqlite3.Connection, flow_id: str, limit: int) -> list[SeenRun]:
+    """The runs of a flow that began last, newest first."""
+    sql = f"{_RUN} WHERE flow_run.flow = ? ORDER BY flow_run.seq DESC LIMIT ?"
+    return _runs(connection, connection.execute(sql, (flow_id, limit)).fetchall())
+
+
+def latest_runs_of_profile(connection: sqlite3.Connection, profile: int, limit: int) -> list[SeenRun]:
+    """The runs of the profile in a row that began last, newest first."""
+    sql = f"{_RUN} WHERE flow_run.profile = ? ORDER BY flow_run.seq DESC LIMIT ?"
+    return _runs(connection, connection.execute(sql, (profile, limit)).fetchall())
+
+
+def webhooks(connection: sqlite3.Connection, limit: int) -> list[SeenWebhook]:
+    """The last webhooks, newest first."""
+    rows = connection.execute(_WEBHOOK, (limit,)).fetchall()
+    return [SeenWebhook(row[0], row[1], row[2], bool(row[3]), json.loads(row[4])) for row in rows]
 
 
 def posts(connection: sqlite3.Connection, after: int, limit: int) -> list[SeenPost]:
@@ -264,6 +382,14 @@ def posts(connection: sqlite3.Connection, after: int, limit: int) -> list[SeenPo
 def latest_posts(connection: sqlite3.Connection, limit: int) -> list[SeenPost]:
     """The emulator's own last requests, newest first."""
     return [_post(row) for row in connection.execute(f"{_POST} ORDER BY seq DESC LIMIT ?", (limit,))]
+
+
+def _runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[SeenRun]:
+    logs = [json.loads(row[7]) for row in rows]
+    actions = json.dumps(sorted({action for log in logs for action, _, _ in log}))
+    types = dict(connection.execute(_ACTION_TYPES, (actions,)).fetchall())
+    steps = [[SeenStep(action, types.get(action), at_us, words) for action, at_us, words in log] for log in logs]
+    return [SeenRun(*row[:7], steps=told) for row, told in zip(rows, steps, strict=True)]
 
 
 def _event(row: Sequence[Any]) -> SeenEvent:
