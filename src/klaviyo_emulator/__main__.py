@@ -51,13 +51,19 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument
     add("--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"port; 0 takes a free one ({DEFAULT_PORT})")
     add("--host", default="127.0.0.1", metavar="H", help="address to listen on (127.0.0.1)")
+    add("--allow-host", action="append", metavar="NAME", help="a further name it is reached by; repeatable")
     add("--data", default=MEMORY, metavar="FILE", help="keep the state in this file (in memory)")
     add("--limits", choices=("on", "off"), default="on", help="whether rate limits are kept (on)")
     add("--latency-ms", type=int, default=0, metavar="N", help="delay of every answer in milliseconds (0)")
     add("--visibility-ms", type=int, default=0, metavar="N", help="until an event can be read, in milliseconds (0)")
     add("--job-ms", type=int, default=400, metavar="N", help="how long a job takes, in milliseconds (400)")
     add("--keys", type=Path, metavar="FILE", help="accept only the keys and tokens in this file")
-    add("--behaviour", choices=get_args(Behaviour), default="spec", help="whom to follow where both differ (spec)")
+    add(
+        "--behaviour",
+        choices=get_args(Behaviour),
+        default="spec",
+        help="whom to follow where specification and live API differ (spec)",
+    )
     add(
         "--bulk-duplicates",
         choices=get_args(BulkDuplicates),
@@ -88,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             faults=given.faults,
             seed=given.seed,
             acceptance_log=given.acceptance_log == "on",
-            hosts=(given.host,),
+            hosts=(given.host, *(given.allow_host or ())),
         )
     except ValueError as error:
         return _refuse(error)
@@ -96,7 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if warning:
         sys.stderr.write(f"klaviyo_emulator: {warning}\n")
     try:
-        run(config, bind(given.host, given.port), _announce, fills(given.families, demo=given.demo, say=_remark))
+        listening = bind(given.host, given.port)
+    except OSError as error:
+        return _refuse(
+            f"cannot listen on {given.host}:{given.port} ({error.strerror}); --port and --host choose others"
+        )
+    try:
+        run(config, listening, _announce, fills(given.families, demo=given.demo, say=_remark))
     except (OSError, StateError) as error:
         return _refuse(error)
     except KeyboardInterrupt:  # while it was filled; later, the server takes it
@@ -108,7 +120,7 @@ def _remark(line: str) -> None:
     sys.stderr.write(f"klaviyo_emulator: {line}\n")
 
 
-def _refuse(error: Exception) -> int:
+def _refuse(error: Exception | str) -> int:
     sys.stderr.write(f"klaviyo_emulator: {error}\n")
     return 1
 

@@ -13,7 +13,7 @@ from emulator_wire import NOON, Served, SetClock, profile_body, served
 
 from klaviyo_emulator import Emulator, EmulatorConfig
 from klaviyo_emulator.__main__ import main
-from klaviyo_emulator.demo import Filled, fill, filling
+from klaviyo_emulator.demo import Filled, fill, filling, fills
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,6 +161,8 @@ def test_a_campaign_was_sent_and_read(demo: Served) -> None:
     campaigns = demo.wire.get("/api/campaigns", filter='equals(messages.channel,"email")').json()["data"]
     (campaign,) = campaigns
     assert campaign["attributes"]["status"] == "Sent"
+    (job,) = demo.wire.get("/__emulator__/jobs").json()["jobs"]
+    assert (job["type"], job["id"], job["status"]) == ("campaign-send-job", campaign["id"], "complete")
     mails = demo.wire.get("/__emulator__/outbox", limit="1000").json()["mail"]
     assert 20 < len(mails) <= 100
     metrics = {found["attributes"]["name"]: found["id"] for found in demo.wire.get("/api/metrics").json()["data"]}
@@ -276,6 +278,24 @@ def test_the_command_fills_an_empty_state_only(
         assert len(errors.splitlines()) == 1
 
 
+def test_an_account_that_is_filled_by_half_is_called_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    prepare = fills(7, demo=True, say=said.append)
+    assert prepare is not None
+    config = EmulatorConfig(database=str(tmp_path / "state.db"))
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, Emulator(config) as emulator:
+        patch.setattr(filling, "make_families", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(emulator)
+    with Emulator(config) as emulator:
+        assert prepare(emulator) is None
+    assert said == ["the state is half filled, because filling it was interrupted; --demo fills an empty one"]
+
+
 def test_the_other_command_refuses_the_same_numbers() -> None:
     command = [sys.executable, "-m", "dreamflow", "emulator", "--families", "0"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -298,3 +318,10 @@ def test_a_number_that_the_command_cannot_use(capsys: pytest.CaptureFixture[str]
         main(["--families", families])
     assert caught.value.code == 2
     assert f"a number from 1 to 100,000 is needed, not '{families}'" in capsys.readouterr().err
+
+
+async def test_it_is_filled_within_an_event_loop_too() -> None:
+    with Emulator() as emulator:
+        filled = fill(emulator, 2)
+        assert filled is not None
+        assert emulator.counts().profiles == 2

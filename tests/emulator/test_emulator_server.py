@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -52,6 +53,18 @@ def test_the_command_serves_until_a_signal_comes(tmp_path: Path, number: signal.
         out, errors = process.communicate(timeout=20)
     assert (process.returncode, out, errors) == (0, "", "")
     assert data.exists()
+
+
+def test_further_names_that_the_command_is_reached_by() -> None:
+    process, url = start("--allow-host", "klaviyo", "--allow-host", "klaviyo.test")
+    try:
+        with httpx2.Client(base_url=url) as client:
+            hosts = ("klaviyo", "klaviyo.test:8765", "localhost", "another.test")
+            seen = [client.get("/__emulator__/health", headers={"Host": host}).status_code for host in hosts]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    assert seen == [200, 200, 200, 403]
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
@@ -142,6 +155,8 @@ def test_keys_with_and_without_scopes(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("a x:read y:write\n#b\n  c # d\n")
     assert read_keys(file) == {"a": frozenset({"x:read", "y:write"}), "c": frozenset()}
+    file.write_bytes(b"\xef\xbb\xbfa x:read\r\n")  # as an editor on Windows leaves it
+    assert read_keys(file) == {"a": frozenset({"x:read"})}
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"pk_\xff\n", "not UTF-8")])
@@ -177,6 +192,33 @@ def test_a_request_under_way_is_answered_when_the_server_ends() -> None:
         assert answer.result(10).status_code == 200
 
 
+def test_a_request_that_does_not_end_is_cut_in_silence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that never comes, and a latency that is longer than the server's patience."""
+    monkeypatch.setattr("klaviyo_emulator.server._GRACE_SECONDS", 0.05)
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "x", "Content-Type": JSON_API, **HEADERS}.items())
+    requests = (
+        (0, f"POST /api/events HTTP/1.1\r\n{head}Content-Length: 9\r\n\r\n{{"),
+        (3_600_000, f"GET /api/profiles HTTP/1.1\r\n{head}\r\n"),
+    )
+    arrived = threading.Event()
+
+    def clock() -> datetime:
+        arrived.set()
+        return NOON
+
+    for latency_ms, request in requests:
+        with served(clock=clock, latency_ms=latency_ms) as running:
+            arrived.clear()
+            connection = socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2])), timeout=10)
+            connection.sendall(request.encode())
+            assert arrived.wait(10)
+        with connection, contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_the_context_manager_leaves_nothing_behind() -> None:
     threads = threading.active_count()
     started = time.perf_counter()
@@ -203,8 +245,9 @@ def test_urls_of_both_families() -> None:
         assert url_of(four).startswith("http://127.0.0.1:")
     if socket.has_ipv6:
         try:
-            with bind("::1", 0) as six:
-                assert url_of(six).startswith("http://[::1]:")
+            for host in ("::1", "[::1]"):
+                with bind(host, 0) as six:
+                    assert url_of(six).startswith("http://[::1]:")
         except OSError:
             pytest.skip("no IPv6 on this machine")
 

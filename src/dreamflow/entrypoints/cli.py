@@ -120,14 +120,20 @@ def worker() -> None:
 def emulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Loopback unless you say otherwise.")] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further name it is reached by; repeatable.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the state here; else in memory.")] = None,
     latency_ms: Annotated[int, typer.Option(min=0, help="Added to every answer.")] = 0,
-    limits: Annotated[Switch, typer.Option(help="Klaviyo's rate windows.")] = Switch.ON,
+    limits: Annotated[Switch, typer.Option(help="Whether rate limits are kept.")] = Switch.ON,
     behaviour: Annotated[
-        Behaviour, typer.Option(help="Whom to follow where both are known to differ.")
+        Behaviour, typer.Option(help="Whom to follow where specification and live API differ.")
     ] = Behaviour.SPEC,
     faults: Annotated[str, typer.Option(metavar="SPEC", help="What is to go wrong, or @FILE.")] = "",
-    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Accept only these keys, one a line.")] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accept only these keys and tokens, one on each line; scopes may follow."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same ids and the same chance.")] = 0,
     visibility_ms: Annotated[int, typer.Option(min=0, help="Until an event can be read.")] = 0,
     job_ms: Annotated[int, typer.Option(min=0, help="How long an asynchronous job takes.")] = 400,
@@ -149,6 +155,7 @@ def emulator(
 
     run(
         host=host,
+        names=allow_host or [],
         port=port,
         data=data,
         keys=keys,

@@ -1,5 +1,6 @@
 """`dreamflow emulator`: a Klaviyo on localhost, in a process of its own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from klaviyo_emulator.server import run as serve
 def run(
     *,
     host: str,
+    names: Sequence[str],
     port: int,
     data: Path | None,
     keys: Path | None,
@@ -27,7 +29,7 @@ def run(
     if families is not None and not 1 <= families <= MAXIMUM_FAMILIES:
         raise CannotRun(f"--families: a number from 1 to {MAXIMUM_FAMILIES:,} is needed")
     prepare = fills(families, demo=demo, say=lambda line: typer.echo(f"dreamflow: {line}", err=True))
-    config = _config(hosts=(host,), database=":memory:" if data is None else str(data), key_file=keys, **options)
+    config = _config(hosts=(host, *names), database=":memory:" if data is None else str(data), key_file=keys, **options)
     with bind(host, port) as listening:
         if warning := exposure(host):
             typer.echo(f"dreamflow: {warning}", err=True)

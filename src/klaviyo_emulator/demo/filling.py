@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from klaviyo_emulator.demo.families import (
 )
 from klaviyo_emulator.demo.operator import Operator
 from klaviyo_emulator.state import consents
-from klaviyo_emulator.state.account import name_account
+from klaviyo_emulator.state.account import is_half_filled, name_account, note_filling
 from klaviyo_emulator.state.consents import Grant
 from klaviyo_emulator.state.events import store_events
 from klaviyo_emulator.state.lists import join_list
@@ -89,11 +90,17 @@ def fill(
     """Fill an empty account; None, and nothing has changed, where there is something in it already.
 
     The same seed and the same time give the same account. `say` is told how far it is, beyond the first seconds.
-    Not to be called from within an event loop. Raises ValueError for a number of families out of range.
+    It blocks, also within an event loop. Raises ValueError for a number of families out of range.
     """
     if not 1 <= families <= MAXIMUM_FAMILIES:
         raise ValueError(f"families: a number from 1 to {MAXIMUM_FAMILIES:,} is needed")
-    return asyncio.run(_Filling(emulator.context, families, say).run())
+    filling = _Filling(emulator.context, families, say)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(filling.run())
+    with ThreadPoolExecutor(1) as aside:  # the caller's loop cannot run another one, as under a browser's driver
+        return aside.submit(lambda: asyncio.run(filling.run())).result()
 
 
 def fills(
@@ -108,7 +115,9 @@ def fills(
 
     def prepare(emulator: Emulator) -> Filled | None:
         filled = fill(emulator, families or FAMILIES, say=say)
-        if filled is None:
+        if filled is None and emulator.context.database.read(is_half_filled).result():
+            say("the state is half filled, because filling it was interrupted; --demo fills an empty one")
+        elif filled is None:
             say("the state is not empty, and was left as it is; --demo fills an empty one")
         else:
             say(f"filled in {filled.families:,} families with {filled.events:,} events; all of it is made up")
@@ -131,7 +140,7 @@ class _Filling:
         if (await self._context.read(lambda connection: connection.execute(_ANYTHING).fetchone()))[0]:
             return None
         founding = self._at(self._now - (DAYS_OF_JOINING + 5) * DAY)
-        await self._context.write(lambda connection: name_account(connection, self._context.mint, ACCOUNT_NAME))
+        await self._context.write(self._begin)
         metrics = await founding.write(lambda connection: _metrics(connection, founding.mint))
         furnished = await furniture.furnish(Operator(founding))
         people = make_families(self._chance, self._count, self._now)
@@ -141,7 +150,12 @@ class _Filling:
             await self._context.write(lambda connection, chunk=chunk: self._settle(connection, furnished, chunk, share))
             self._tell(first + len(chunk))
         await self._finish(furnished, metrics)
+        await self._context.write(lambda connection: note_filling(connection, is_done=True))
         return Filled(self._count, self._events, time.monotonic() - self._began)
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        note_filling(connection, is_done=False)
+        name_account(connection, self._context.mint, ACCOUNT_NAME)
 
     def _at(self, moment: int) -> Context:
         """The account as somebody finds it at another time."""

@@ -22,12 +22,26 @@ MAPPED_METRICS = (
     "viewed_product",
 )
 """The slots that metrics can be mapped to."""
+_FILLING = "filling"
 
 
 def name_account(connection: sqlite3.Connection, mint: Mint, name: str) -> None:
     """Give the account a name of its own, which stands before the configured one until it is reset."""
     connection.execute("INSERT OR REPLACE INTO setting (name, value) VALUES ('account_name', ?)", (name,))
     mint.account_name = name
+
+
+def note_filling(connection: sqlite3.Connection, *, is_done: bool) -> None:
+    """Note that the account is being filled, or that it is done."""
+    if is_done:
+        connection.execute("DELETE FROM setting WHERE name = ?", (_FILLING,))
+    else:
+        connection.execute("INSERT INTO setting (name, value) VALUES (?, '')", (_FILLING,))
+
+
+def is_half_filled(connection: sqlite3.Connection) -> bool:
+    """Whether filling the account was begun and not ended."""
+    return connection.execute("SELECT 1 FROM setting WHERE name = ?", (_FILLING,)).fetchone() is not None
 
 
 def furnish(connection: sqlite3.Connection, mint: Mint) -> None:
