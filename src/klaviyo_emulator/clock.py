@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Clock = Callable[[], datetime]
 """Answers the present as an aware datetime."""
@@ -19,6 +20,8 @@ _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 _DATETIME = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII
 )
+_LONGEST = 64
+"""Characters; no instant is as long."""
 _SECONDS_OF_A_DAY = 86_400
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
@@ -91,6 +94,11 @@ def parse_instant(text: str) -> datetime | None:
 
     An instant before the year 1 or after 9999 in UTC, which nothing could write down, is none.
     """
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)  # the events of a request are often of the same seconds or hours
+def _parsed(text: str) -> datetime | None:
     if not _DATETIME.fullmatch(text):
         return None
     try:

@@ -295,6 +295,7 @@ def plans(work: Callable[[sqlite3.Connection], object]) -> list[str]:
 
 OF_PROFILE = Condition("equals", "profile_id", "p")
 OF_METRIC = Condition("equals", "metric_id", ("m",))
+OF_METRICS = Condition("any", "metric_id", ("m", "n"))
 LATE = Condition("greater-than", "timestamp", 5)
 
 
@@ -302,8 +303,9 @@ LATE = Condition("greater-than", "timestamp", 5)
 @pytest.mark.parametrize(
     ("conditions", "index", "found"),
     [
-        ((), "event_time", ""),
-        ((OF_PROFILE,), "event_profile_time", "profile=? AND "),
+        ((), "event_metric_time", "metric=? AND "),
+        ((OF_METRICS,), "event_metric_time", "metric=? AND "),
+        ((OF_PROFILE,), "event_profile_metric_time", "profile=? AND metric=? AND "),
         ((OF_METRIC,), "event_metric_time", "metric=? AND "),
         ((OF_PROFILE, OF_METRIC), "event_profile_metric_time", "profile=? AND metric=? AND "),
     ],
@@ -316,13 +318,16 @@ def test_pages_of_events_are_read_from_an_index(
         return plans(lambda connection: list_events(connection, given, descending=descending, start=start, size=10))
 
     sign = "<" if descending else ">"
+    is_of_one_metric = OF_METRIC in conditions
+    using = f"SEARCH event USING {'' if is_of_one_metric else 'COVERING '}INDEX {index}"
     (first,) = page(None)
-    assert f"event USING INDEX {index}" in first
+    assert f"{using} ({found.removesuffix(' AND ')})" in first
     same, beyond = page(Position(9, 9))
-    assert f"SEARCH event USING INDEX {index} ({found}time=? AND rowid{sign}?)" in same
-    assert f"SEARCH event USING INDEX {index} ({found}time{sign}?)" in beyond
-    assert f"SEARCH event USING INDEX {index} ({found}time>?" in page(Position(9, 9), LATE)[-1]
-    assert "TEMP B-TREE" not in first + same + beyond
+    assert f"{using} ({found}time=? AND rowid{sign}?)" in same
+    assert f"{using} ({found}time{sign}?)" in beyond
+    assert f"{using} ({found}time>?" in page(Position(9, 9), LATE)[-1]
+    if is_of_one_metric:  # otherwise the first events of each metric are merged
+        assert "TEMP B-TREE" not in first + same + beyond
 
 
 @pytest.mark.parametrize("forward", [True, False])

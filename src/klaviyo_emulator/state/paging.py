@@ -1,7 +1,7 @@
 """Keyset pages: stable while rows are added, and as quick at the end of a listing as at its beginning.
 
-The latter holds where an index has the rows in order. The events of several metrics are gathered and sorted anew for
-each page, and rows that a filter leaves out on the way are read all the same.
+The latter holds where an index has the rows in order: all of them, or those of each branch. Rows that a filter leaves
+out on the way are read all the same.
 """
 
 from __future__ import annotations
@@ -32,12 +32,29 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Branches:
+    """Parts of a listing that an index has in order each, while none has them together.
+
+    Only the first rows of each branch are looked at, and their keys are merged.
+    """
+
+    source: str
+    """What `FROM` names, such as `(SELECT seq FROM metric) AS branch`."""
+    condition: str
+    """Which rows are in a branch, such as `event.metric = branch.seq`."""
+    parameters: tuple[str, ...] = ()
+    """Those of `source`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A query to be paged: `key` and `tie` are SQL expressions; the two together are unique."""
+    """A query to be paged: `key` and `tie` are columns or SQL expressions; the two together are unique."""
 
     select: str
     key: str
     tie: str
+    branches: Branches | None = None
+    """Needs `key` and `tie` to be columns of one table, `tie` its row number."""
     where: list[str] = field(default_factory=list[str])
     parameters: list[Any] = field(default_factory=list[Any])
 
@@ -76,14 +93,27 @@ def fetch_page(
     for question in _questions(listing, start, ">" if ascending else "<"):
         where = " AND ".join((*listing.where, question.condition))
         order = ", ".join(f"{column} {direction}" for column in question.order)
+        parameters: tuple[Any, ...] = (*listing.parameters, *question.parameters)
+        limit = size + 1 - len(rows)
+        if listing.branches is not None:
+            where = _first_of_branches(listing.branches, listing.tie, where, order)
+            parameters = (*listing.branches.parameters, *parameters, limit, limit)
         sql = f"{listing.select} WHERE {where} ORDER BY {order} LIMIT ?"
-        parameters = (*listing.parameters, *question.parameters, size + 1 - len(rows))
-        rows += [read(row) for row in connection.execute(sql, parameters)]
+        rows += [read(row) for row in connection.execute(sql, (*parameters, limit))]
     more = len(rows) > size
     rows = rows[:size]
     if not forward:
         rows.reverse()
     return Page(rows, has_next=more if forward else True, has_previous=start is not None if forward else more)
+
+
+def _first_of_branches(branches: Branches, tie: str, where: str, order: str) -> str:
+    """The condition that holds for the first rows of all branches together; it takes their limit twice."""
+    table = tie.partition(".")[0]
+    of_one = f"SELECT {tie} FROM {table} WHERE {branches.condition} AND {where} ORDER BY {order} LIMIT ?"  # noqa: S608 - names of columns
+    found = f"SELECT {tie} FROM {branches.source} CROSS JOIN {table} ON {tie} IN ({of_one})"  # noqa: S608 - likewise
+    found += f" ORDER BY {order} LIMIT ?"
+    return f"{tie} IN ({found})"
 
 
 def _questions(listing: Listing, start: Position | None, sign: str) -> list[_Question]:
