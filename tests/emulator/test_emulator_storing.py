@@ -29,6 +29,7 @@ ROWS = (
     "SELECT external_id, metric.name, time, unique_id, value FROM event "
     "JOIN profile ON profile.seq = event.profile JOIN metric ON metric.seq = event.metric ORDER BY event.seq"
 )
+PROFILES = "SELECT external_id, last_event, details FROM profile"
 NOW = 1_795_176_000
 FEW = settings(REPEATABLE, max_examples=40)
 
@@ -43,11 +44,12 @@ EVENT = st.builds(
     properties=st.just("{}"),
     backfill=st.booleans(),
 )
-ENTRY = st.builds(
-    NewEvents,
-    st.sampled_from(["1", "2", "3"]).map(lambda name: ProfileChange(identifiers={"external_id": name})),
-    st.lists(EVENT, max_size=12),
+CHANGE = st.builds(
+    ProfileChange,
+    identifiers=st.sampled_from(["1", "2", "3"]).map(lambda name: {"external_id": name}),
+    details=st.sampled_from([{}, {}, {}, {"title": "a"}, {"title": "b"}]),
 )
+ENTRY = st.builds(NewEvents, CHANGE, st.lists(EVENT, max_size=12))
 
 
 class Outcome(NamedTuple):
@@ -56,6 +58,7 @@ class Outcome(NamedTuple):
     rows: list[tuple[Any, ...]]
     valued: set[str]
     last_events: dict[str, int | None]
+    titles: dict[str, str | None]
     dropped: list[bool]
 
 
@@ -76,7 +79,8 @@ def outcome(requests: Sequence[Sequence[NewEvents]], duplicates: BulkDuplicates 
         return Outcome(
             connection.execute(ROWS).fetchall(),
             {row[0] for row in valued},
-            dict(connection.execute("SELECT external_id, last_event FROM profile").fetchall()),
+            {name: last for name, last, _ in connection.execute(PROFILES)},
+            {name: json.loads(details).get("title") for name, _, details in connection.execute(PROFILES)},
             [one.seq is None for one in said],
         )
 
@@ -93,10 +97,11 @@ def events_of(requests: Sequence[Sequence[NewEvents]]) -> list[NewEvent]:
 def expected(requests: Sequence[Sequence[NewEvents]]) -> Outcome:
     """The same, by a dictionary."""
     rows: dict[tuple[str, str, str], tuple[Any, ...]] = {}
-    result = Outcome([], set(), {}, [])
+    result = Outcome([], set(), {}, {}, [])
     for entry in (entry for request in requests for entry in request):
         who = str(entry.profile.identifiers["external_id"])
         result.last_events.setdefault(who, None)
+        result.titles[who] = entry.profile.details.get("title", result.titles.get(who))
         for event in entry.events:
             time = NOW if event.time is None else event.time
             key = (who, event.metric, event.unique_id or str(time))
@@ -136,7 +141,7 @@ def test_a_repetition_is_refused_at_its_place(entries: list[NewEvents]) -> None:
     assert (refused.value.entry, refused.value.event) == refused_at[0]
 
 
-@pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 700])
+@pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 700, 1025])
 def test_repetitions_are_found_wherever_they_stand(count: int) -> None:
     def request(numbers: range) -> list[NewEvents]:
         events = [NewEvent("A", None, NOW, f"u{number}", None, None, "{}") for number in numbers]

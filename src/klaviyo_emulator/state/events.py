@@ -7,7 +7,7 @@ seconds is its unique id, so that one event per profile, metric and second is ke
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from klaviyo_emulator.clock import seconds
 from klaviyo_emulator.state.metrics import MetricHandle, ensure_metric, mark_value
 from klaviyo_emulator.state.new_events import NewEvent, NewEvents, Stored
-from klaviyo_emulator.state.paging import COMPARE, Listing, Page, fetch_page
-from klaviyo_emulator.state.profiles import ProfileError, record_event_time, upsert_profile
+from klaviyo_emulator.state.paging import COMPARE, Branches, Listing, Page, fetch_page
+from klaviyo_emulator.state.profiles import ProfileError, find_named, record_event_times, upsert_profile
 from klaviyo_emulator.state.reactions import on_events
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ _OF_PROFILE = (
 )
 """Of the profile with an id, or of the one into which the profile with the id was merged."""
 _OF_METRIC = "event.metric = (SELECT seq FROM metric WHERE id = ?)"
-_OF_METRICS = "event.metric IN (SELECT seq FROM metric WHERE id IN (SELECT value FROM json_each(?)))"
+_EVERY_METRIC = Branches(source="metric AS branch", condition="event.metric = branch.seq")
+_THESE_METRICS = "(SELECT seq FROM metric WHERE id IN (SELECT value FROM json_each(?))) AS branch"
 _AMONG = "metric.id IN (SELECT value FROM json_each(?))"
 _INSERT = "INSERT OR IGNORE INTO event (seq, profile, metric, time, unique_id, value, currency, properties) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
-_MOST_ROWS = 256
+_NO_ROW = (None,) * 8
+_MOST_ROWS = 1024
 """Rows of one statement; each has eight parameters, and SQLite takes 32,766 of them."""
 
 
@@ -84,9 +86,10 @@ def store_events(
     seen: set[tuple[int, int, str]] = set()
     rows = _Rows(connection)
     now = mint.now()
+    named = find_named(connection, [entry.profile for entry in entries])
     for entry_index, entry in enumerate(entries):
         try:
-            profile, _ = upsert_profile(connection, mint, entry.profile)
+            profile = named[entry_index] or upsert_profile(connection, mint, entry.profile)[0]
         except ProfileError as error:
             error.entry = entry_index
             raise
@@ -126,7 +129,10 @@ def list_events(
     size: int,
 ) -> Page[Event]:
     """A page of events by time, and by row within a second."""
-    listing = Listing(select=_SELECT, key="event.time", tie="event.seq")
+    metrics = _asked_metrics(conditions)
+    listing = Listing(select=_SELECT, key="event.time", tie="event.seq", branches=_branches(metrics))
+    if listing.branches is None:
+        listing.restrict(_OF_METRIC, *metrics or ())
     for condition in conditions:
         _restrict(listing, condition)
     return fetch_page(connection, listing, _event, start=start, size=size, descending=descending)
@@ -170,17 +176,16 @@ class _Rows:
         """Insert those that wait; answers what became of all events so far."""
         waiting = self._waiting
         self._waiting = []
-        place = 0
-        while place < len(waiting):
-            # Powers of two, so that there are few statements to prepare.
-            size = min(_MOST_ROWS, 1 << (len(waiting) - place).bit_length() - 1)
-            self._insert(waiting[place : place + size])
-            place += size
+        for place in range(0, len(waiting), _MOST_ROWS):
+            self._insert(waiting[place : place + _MOST_ROWS])
         return self._stored
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
-        statement = _INSERT + ", ".join([_ROW] * len(rows))
-        if self._connection.execute(statement, list(chain.from_iterable(rows))).rowcount == len(rows):
+        # As many rows as a power of two, so that there are few statements to prepare; those of NULLs are ignored.
+        size = 1 << (len(rows) - 1).bit_length()
+        statement = _INSERT + ", ".join([_ROW] * size)
+        values = [*chain.from_iterable(rows), *_NO_ROW * (size - len(rows))]
+        if self._connection.execute(statement, values).rowcount == len(rows):
             return
         first, last = rows[0][0], rows[-1][0]
         found = self._connection.execute("SELECT seq FROM event WHERE seq BETWEEN ? AND ?", (first, last))
@@ -192,13 +197,31 @@ class _Rows:
 
 
 def _record_times(connection: sqlite3.Connection, mint: Mint, stored: Sequence[Stored]) -> None:
-    latest: dict[int, Stored] = {}
+    latest: dict[int, int] = {}
     for one in stored:
-        before = latest.get(one.profile.seq)
-        if one.seq is not None and (before is None or one.time > before.time):
-            latest[one.profile.seq] = one
-    for one in latest.values():
-        record_event_time(connection, mint, one.profile, one.time)
+        if one.seq is not None and one.time > latest.get(one.profile.seq, -1):
+            latest[one.profile.seq] = one.time
+    record_event_times(connection, mint, latest)
+
+
+def _asked_metrics(conditions: Sequence[Condition]) -> list[str] | None:
+    """The ids of the metrics whose events are asked for; None for all."""
+    asked: set[str] | None = None
+    for condition in conditions:
+        if condition.field == "metric_id":
+            value = condition.value
+            named = set(map(str, value if isinstance(value, tuple) else (value,)))
+            asked = named if asked is None else asked & named
+    return None if asked is None else sorted(asked)
+
+
+def _branches(metrics: list[str] | None) -> Branches | None:
+    """The metrics to look into one by one; None for a single one, whose events an index has in order."""
+    if metrics is None:
+        return _EVERY_METRIC
+    if len(metrics) == 1:
+        return None
+    return replace(_EVERY_METRIC, source=_THESE_METRICS, parameters=(json.dumps(metrics),))
 
 
 def _restrict(listing: Listing, condition: Condition) -> None:
@@ -206,15 +229,11 @@ def _restrict(listing: Listing, condition: Condition) -> None:
     match condition.field:
         case "profile_id":
             listing.restrict(_OF_PROFILE, str(value), str(value))
-        case "metric_id" if isinstance(value, tuple) and len(value) != 1:
-            listing.restrict(_OF_METRICS, json.dumps(value))
-        case "metric_id":
-            listing.restrict(_OF_METRIC, str(value[0] if isinstance(value, tuple) else value))
         case "datetime" | "timestamp":
             bound = seconds(value) if isinstance(value, datetime) else cast("float", value)
             listing.restrict(f"event.time {COMPARE[condition.operator]} ?", bound)
         case _:
-            pass  # has(profile), has(metric): every stored event has both
+            pass  # metric_id is heeded above; has(profile), has(metric): every stored event has both
 
 
 def _event(row: Sequence[Any]) -> Event:

@@ -49,6 +49,12 @@ _OWNERS_OF_TOKENS = (
     "(SELECT id FROM record WHERE type = 'push-token' AND json_extract(body, '$.name') "
     "IN (SELECT value FROM json_each(?)))"
 )
+_MOVE_FORWARD = (
+    "UPDATE profile SET last_event = heard.time, updated = ? "
+    "FROM (SELECT value ->> 0 AS profile, value ->> 1 AS time FROM json_each(?)) AS heard "
+    "WHERE profile.seq = heard.profile AND (last_event IS NULL OR last_event < heard.time)"
+)
+_NAME = "external_id"
 _FORMER_KX = "SELECT profile FROM alias WHERE kind = '_kx' AND value = ?"
 
 Details = dict[str, Any]
@@ -192,12 +198,29 @@ def upsert_profile(connection: sqlite3.Connection, mint: Mint, change: ProfileCh
     return _apply(connection, mint, profile, change, secondary), False
 
 
-def record_event_time(connection: sqlite3.Connection, mint: Mint, profile: Profile, latest: int) -> None:
-    """Move `last_event_date` forward, and `updated` with it."""
-    if profile.last_event is None or latest > profile.last_event:
-        connection.execute(
-            "UPDATE profile SET last_event = ?, updated = ? WHERE seq = ?", (latest, mint.now(), profile.seq)
-        )
+def find_named(connection: sqlite3.Connection, changes: Sequence[ProfileChange]) -> list[Profile | None]:
+    """The profile that each change means, where none of them says more than one external id: one statement for all.
+
+    None stands for one that `upsert_profile` has to find or make.
+    """
+    if not all(map(_only_names, changes)):
+        return [None] * len(changes)
+    names = [change.identifiers[_NAME] for change in changes]
+    sql = f"{_SELECT} WHERE {_NAME} {_AMONG}"
+    found = map(read_profile_row, connection.execute(sql, (json.dumps(names),)))
+    by_name = {profile.external_id: profile for profile in found}
+    return [by_name.get(name) for name in names]
+
+
+def _only_names(change: ProfileChange) -> bool:
+    """Whether a change says an external id, and nothing else."""
+    says_more = change.changes_details or change.append_identifiers or change.unappend_identifiers
+    return change.id is None and list(change.identifiers) == [_NAME] and not says_more
+
+
+def record_event_times(connection: sqlite3.Connection, mint: Mint, latest: Mapping[int, int]) -> None:
+    """Move the `last_event_date` of profiles, by their rows, forward to these times, and `updated` with it."""
+    connection.execute(_MOVE_FORWARD, (mint.now(), json.dumps(list(latest.items()))))
 
 
 def _match(connection: sqlite3.Connection, change: ProfileChange) -> tuple[Profile | None, tuple[str, ...]]:
