@@ -327,7 +327,7 @@ def test_what_is_no_copy_of_a_state_changes_nothing(free: Served) -> None:
         "The file is a database of another": foreign("PRAGMA user_version = 2", "CREATE TABLE a (b)"),
         f"The state has version {VERSION + 1}": altered(image, f"PRAGMA user_version = {VERSION + 1}"),
         "The copy has other tables": altered(image, "CREATE TABLE more (a)"),
-        "The copy has other tables than": altered(image, "DROP INDEX event_time"),
+        "The copy has other tables than": altered(image, "DROP INDEX event_metric_time"),
         "The copy does not say which account": altered(image, "DELETE FROM setting WHERE name = 'account_id'"),
         "The copy does not say which": altered(image, "UPDATE setting SET value = 'x' WHERE name = 'event_key'"),
         "The copy has a profile whose details": altered(image, "UPDATE profile SET details = '{'"),
