@@ -152,6 +152,23 @@ def test_repetitions_are_found_wherever_they_stand(count: int) -> None:
     assert found.dropped[-count:] == [number % 3 == 0 for number in range(count)]
 
 
+def test_what_is_stored_is_numbered_without_a_gap() -> None:
+    def work(connection: sqlite3.Connection) -> list[int | None]:
+        mint = open_mint(connection, 0, SetClock())
+        numbers: list[int | None] = []
+        for count in (3, 1, 5, 600):
+            events = [NewEvent("A", None, NOW, f"{count}/{number}", None, None, "{}") for number in range(count)]
+            entry = NewEvents(ProfileChange(identifiers={"external_id": "1"}), events)
+            numbers += [one.seq for one in store_events(connection, mint, [entry])]
+        return numbers
+
+    database = Database(":memory:")
+    try:
+        assert database.write(work).result() == list(range(1, 610))
+    finally:
+        database.close()
+
+
 def test_what_is_dropped_moves_no_time() -> None:
     events = [NewEvent("A", None, time, "u", None, None, "{}") for time in (NOW - 1, NOW + 5)]
     found = outcome([[NewEvents(ProfileChange(identifiers={"external_id": "1"}), events)]])

@@ -45,7 +45,6 @@ _THESE_METRICS = "(SELECT seq FROM metric WHERE id IN (SELECT value FROM json_ea
 _AMONG = "metric.id IN (SELECT value FROM json_each(?))"
 _INSERT = "INSERT OR IGNORE INTO event (seq, profile, metric, time, unique_id, value, currency, properties) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
-_NO_ROW = (None,) * 8
 _MOST_ROWS = 1024
 """Rows of one statement; each has eight parameters, and SQLite takes 32,766 of them."""
 
@@ -181,10 +180,11 @@ class _Rows:
         return self._stored
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
-        # As many rows as a power of two, so that there are few statements to prepare; those of NULLs are ignored.
+        # As many rows as a power of two, so that there are few statements to prepare. The last row fills it up: it is
+        # ignored from the second time on, and uses up no number, as an empty one would.
         size = 1 << (len(rows) - 1).bit_length()
         statement = _INSERT + ", ".join([_ROW] * size)
-        values = [*chain.from_iterable(rows), *_NO_ROW * (size - len(rows))]
+        values = [*chain.from_iterable(rows), *rows[-1] * (size - len(rows))]
         if self._connection.execute(statement, values).rowcount == len(rows):
             return
         first, last = rows[0][0], rows[-1][0]

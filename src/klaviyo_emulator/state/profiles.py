@@ -51,7 +51,8 @@ _OWNERS_OF_TOKENS = (
 )
 _MOVE_FORWARD = (
     "UPDATE profile SET last_event = heard.time, updated = ? "
-    "FROM (SELECT value ->> 0 AS profile, value ->> 1 AS time FROM json_each(?)) AS heard "
+    "FROM (SELECT json_extract(value, '$[0]') AS profile, json_extract(value, '$[1]') AS time FROM json_each(?)) "
+    "AS heard "
     "WHERE profile.seq = heard.profile AND (last_event IS NULL OR last_event < heard.time)"
 )
 _NAME = "external_id"
