@@ -64,5 +64,7 @@ def test_every_page_fits_and_runs_nothing(page: "Page") -> None:
         page.goto(path)
         root = page.locator("html")
         assert root.evaluate("root => root.scrollWidth <= root.clientWidth"), path
+        cut = page.locator(".panel").evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).length")
+        assert cut == 0, path
         here = page.locator("nav a[aria-current]")
         assert here.evaluate("link => link.getBoundingClientRect().right <= innerWidth"), path

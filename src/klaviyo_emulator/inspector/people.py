@@ -141,7 +141,7 @@ async def groups(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> by
         Column("Kind"),
         Column("Id", wide=True),
         Column("Profiles", "num"),
-        Column("Created", "time"),
+        Column("Created", "time", wide=True),
     )
     rows = [
         (
@@ -193,7 +193,12 @@ async def events(deck: Deck, visit: Visit, _parameters: Mapping[str, str]) -> by
 
 def event_table(found: Sequence[SeenEvent], *, of_profile: bool = False) -> Html:
     """Events with what was sent with them."""
-    columns = [Column("Time", "time"), Column("Metric"), Column("Properties"), Column("unique_id", wide=True)]
+    columns = [
+        Column("Time", "time"),
+        Column("Metric"),
+        Column("Properties", wide=not of_profile),  # a phone shows them on the page of the profile
+        Column("unique_id", wide=True),
+    ]
     rows: list[list[Cell]] = [
         [
             instant(event.time),
@@ -208,7 +213,7 @@ def event_table(found: Sequence[SeenEvent], *, of_profile: bool = False) -> Html
         for row, event in zip(rows, found, strict=True):
             row.insert(2, profile_link(event.profile_id, event.email))
     if any(event.value is not None for event in found):
-        columns.append(Column("Value", "num"))
+        columns.append(Column("Value", "num", wide=True))
         for row, event in zip(rows, found, strict=True):
             row.append(event.value)
     return table(columns, rows)
