@@ -5,45 +5,55 @@
     async with Klaviyo(api_key="pk_...") as klaviyo:
         account = await klaviyo.accounts.get()
 
-What can go wrong is drawn in ``aioklaviyo.errors``.
+What can go wrong is drawn in ``aioklaviyo.errors``. The names here are imported when they are first used; the models of
+an area are in ``aioklaviyo.models``.
 """
 
-from aioklaviyo import filters
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from aioklaviyo._version import __version__
-from aioklaviyo.client import DEFAULT_BASE_URL, DEFAULT_REVISION, Klaviyo, RawResponse
-from aioklaviyo.errors import (
-    CallRecord,
-    Conflict,
-    ConnectionFailed,
-    CredentialsRejected,
-    DeadlineExceeded,
-    ErrorDetail,
-    InvalidRequest,
-    KlaviyoError,
-    NotFound,
-    OutcomeUnknown,
-    PayloadTooLarge,
-    RateLimited,
-    RequestRejected,
-    ServerUnavailable,
-    UnexpectedResponse,
-)
-from aioklaviyo.filters import Filter
-from aioklaviyo.models.account import Account
-from aioklaviyo.models.event import Event, NewEvent, ProfileRef
-from aioklaviyo.models.metric import Metric
-from aioklaviyo.models.profile import (
-    Location,
-    LocationAttributes,
-    Profile,
-    ProfileAttributes,
-    ProfilePatch,
-    Upserted,
-)
-from aioklaviyo.models.subscription import Subscriptions
-from aioklaviyo.models.writing import UNSET, Unset
-from aioklaviyo.pagination import Listing, Page
-from aioklaviyo.resources.event_batch import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+
+if TYPE_CHECKING:
+    from aioklaviyo import filters
+    from aioklaviyo.api import Api, RawResponse
+    from aioklaviyo.client import DEFAULT_BASE_URL, DEFAULT_REVISION, Klaviyo
+    from aioklaviyo.errors import (
+        CallRecord,
+        Conflict,
+        ConnectionFailed,
+        CredentialsRejected,
+        DeadlineExceeded,
+        ErrorDetail,
+        InvalidRequest,
+        KlaviyoError,
+        NotFound,
+        OutcomeUnknown,
+        PayloadTooLarge,
+        RateLimited,
+        RequestRejected,
+        ServerUnavailable,
+        UnexpectedResponse,
+    )
+    from aioklaviyo.filters import Filter
+    from aioklaviyo.models.account import Account
+    from aioklaviyo.models.event import Event, NewEvent, ProfileRef
+    from aioklaviyo.models.metric import Metric
+    from aioklaviyo.models.profile import (
+        Location,
+        LocationAttributes,
+        Profile,
+        ProfileAttributes,
+        ProfilePatch,
+        Upserted,
+    )
+    from aioklaviyo.models.subscription import Subscriptions
+    from aioklaviyo.models.writing import UNSET, Unset
+    from aioklaviyo.pacing.model import Pacing
+    from aioklaviyo.pacing.priority import Priority
+    from aioklaviyo.pacing.unlimited import NoPacing
+    from aioklaviyo.pagination import Listing, Page
+    from aioklaviyo.resources.event_batch import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -52,6 +62,7 @@ __all__ = [
     "MAX_BATCH_EVENTS",
     "UNSET",
     "Account",
+    "Api",
     "CallRecord",
     "Conflict",
     "ConnectionFailed",
@@ -68,10 +79,13 @@ __all__ = [
     "LocationAttributes",
     "Metric",
     "NewEvent",
+    "NoPacing",
     "NotFound",
     "OutcomeUnknown",
+    "Pacing",
     "Page",
     "PayloadTooLarge",
+    "Priority",
     "Profile",
     "ProfileAttributes",
     "ProfilePatch",
@@ -87,3 +101,39 @@ __all__ = [
     "__version__",
     "filters",
 ]
+
+_HOMES = {
+    "aioklaviyo.api": "Api RawResponse",
+    "aioklaviyo.client": "DEFAULT_BASE_URL DEFAULT_REVISION Klaviyo",
+    "aioklaviyo.errors": """CallRecord Conflict ConnectionFailed CredentialsRejected DeadlineExceeded ErrorDetail
+        InvalidRequest KlaviyoError NotFound OutcomeUnknown PayloadTooLarge RateLimited RequestRejected
+        ServerUnavailable UnexpectedResponse""",
+    "aioklaviyo.filters": "Filter",
+    "aioklaviyo.models.account": "Account",
+    "aioklaviyo.models.event": "Event NewEvent ProfileRef",
+    "aioklaviyo.models.metric": "Metric",
+    "aioklaviyo.models.profile": "Location LocationAttributes Profile ProfileAttributes ProfilePatch Upserted",
+    "aioklaviyo.models.subscription": "Subscriptions",
+    "aioklaviyo.models.writing": "UNSET Unset",
+    "aioklaviyo.pacing.model": "Pacing",
+    "aioklaviyo.pacing.priority": "Priority",
+    "aioklaviyo.pacing.unlimited": "NoPacing",
+    "aioklaviyo.pagination": "Listing Page",
+    "aioklaviyo.resources.event_batch": "MAX_BATCH_BYTES MAX_BATCH_EVENTS",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name == "filters":
+        return import_module("aioklaviyo.filters")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

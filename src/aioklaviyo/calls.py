@@ -1,13 +1,11 @@
 """The life of one call: attempts under one deadline until there is a reply or an error to raise."""
 
-import enum
+import asyncio
 import random
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TypeAlias, TypeVar
-from urllib.parse import quote, urlencode
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -26,35 +24,18 @@ from aioklaviyo.errors import (
     refusal,
 )
 from aioklaviyo.jsonapi import Json, MalformedDocumentError, Resource
+from aioklaviyo.operations import Call, Need
+from aioklaviyo.pacing.model import NoSlotInTime, Pacing, Slot
+from aioklaviyo.pacing.priority import Priority
 from aioklaviyo.retry import Fault, RetryPolicy, Stop, decide, retry_after_seconds
+from aioklaviyo.sharing import Flights
+from aioklaviyo.telemetry import Observation, Telemetry
 from aioklaviyo.transport import Answer, Failure, Transport
 
 T = TypeVar("T")
-QueryValue: TypeAlias = str | int | Sequence[str] | None
 
 _REQUEST_ID_HEADERS = ("x-klaviyo-req-id", "x-request-id", "cf-ray")
 _REQUEST_ID_CHARACTERS = 100
-_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
-
-
-class Need(enum.Enum):
-    """What a call wants of a 2xx body."""
-
-    DOCUMENT = "a JSON document"
-    OPTIONAL = "a JSON document or nothing"
-    NOTHING = "the status alone"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request as it is repeated: everything, an idempotency key included, is fixed before the first attempt."""
-
-    method: str
-    path: str
-    query: str = ""
-    body: bytes | None = None
-    is_repeatable: bool = False
-    need: Need = Need.DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +46,7 @@ class Reply:
     record: CallRecord
     document: Json
     was_ambiguous: bool
+    body: bytes = b""
 
     def one(self, parse: Callable[[Resource], T]) -> T:
         """The document's only resource, as a model."""
@@ -88,88 +70,56 @@ class Reply:
         kind = UnexpectedResponse if self.call.is_repeatable else OutcomeUnknown
         raise kind(f"Klaviyo answered with a document this client cannot read ({problem})", self.record)
 
-
-def read(path: str, parameters: Mapping[str, QueryValue], *, identifier: str | None = None) -> Call:
-    """A GET. ``identifier`` becomes the last segment of the path."""
-    path = with_id("GET", path, identifier)
-    return Call("GET", path, query_string("GET", path, parameters), is_repeatable=True)
+    def of_its_own(self) -> "Reply":
+        """The same reply, with a document that nobody else can change."""
+        return replace(self, document=jsonapi.decode(self.body)) if self.body else self
 
 
-def with_id(method: str, path: str, identifier: str | None) -> str:
-    """The path of one resource; its id is one segment, whatever it holds.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How calls are made, where the caller does not say; see ``Klaviyo.with_options``."""
 
-    Raises:
-        InvalidRequest: The id cannot be a segment of a path.
-    """
-    if identifier is None:
-        return path
-    if identifier in {"", ".", ".."}:
-        raise invalid_request("an id must not be empty or made of dots", method=method, path=path, parameter="id")
-    _require_unicode(identifier, method=method, path=path, parameter="id")
-    return f"{path}/{quote(identifier, safe='')}"
+    policy: RetryPolicy
+    timeout_seconds: float
+    attempt_timeout_seconds: float
+    priority: Priority
+    shares_reads: bool
 
 
-def query_string(method: str, path: str, parameters: Mapping[str, QueryValue]) -> str:
-    """Percent-encoded parameters in the order given; None and empty lists are left out, lists are joined by commas.
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What all calls of one client share."""
 
-    Empty text is sent like any other: to JSON:API, ``include=`` is not the same as no ``include``.
-
-    Raises:
-        InvalidRequest: A parameter is not valid Unicode.
-    """
-    pairs: list[tuple[str, str]] = []
-    for name, value in parameters.items():
-        if isinstance(value, (str, int)):
-            pairs.append((name, str(value)))
-        elif value:
-            pairs.append((name, ",".join(value)))
-    for name, text in pairs:
-        _require_unicode(name + text, method=method, path=path, parameter=name)
-    return urlencode(pairs, quote_via=quote, safe="")
-
-
-def _require_unicode(text: str, *, method: str, path: str, parameter: str) -> None:
-    # Half of a surrogate pair has no encoding; looking for it raises nothing that would carry the text along.
-    if _HALF_CHARACTER.search(text):
-        raise invalid_request("text must be valid Unicode", method=method, path=path, parameter=parameter)
-
-
-def encoded(method: str, path: str, document: Json) -> bytes:
-    """A request body.
-
-    Raises:
-        InvalidRequest: It cannot be written as JSON.
-    """
-    try:
-        return jsonapi.encode(document)
-    except MalformedDocumentError as error:
-        problem = str(error)
-    raise invalid_request(problem, method=method, path=path, pointer="/data")
+    transport: Transport
+    pacing: Pacing
+    flights: Flights[Reply]
+    telemetry: Telemetry
+    rng: random.Random
+    sleep: Callable[[float], Awaitable[object]]
+    monotonic: Callable[[], float]
+    wall_clock: Callable[[], float]
 
 
 class Caller:
-    """Runs calls: attempt, judge, wait, again. Stateless between calls, so any number run at once."""
+    """Runs calls: wait for a slot, attempt, judge, wait, again. Any number run at once."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        policy: RetryPolicy,
-        timeout_seconds: float,
-        attempt_timeout_seconds: float,
-        rng: random.Random,
-        sleep: Callable[[float], Awaitable[object]],
-        monotonic: Callable[[], float],
-        wall_clock: Callable[[], float],
-    ) -> None:
-        self._transport = transport
-        self._policy = policy
-        self._timeout_seconds = timeout_seconds
-        self._attempt_timeout_seconds = attempt_timeout_seconds
-        self._rng = rng
-        self._sleep = sleep
-        self._monotonic = monotonic
-        self._wall_clock = wall_clock
+    def __init__(self, machinery: Machinery, options: Options) -> None:
+        self._machinery = machinery
+        self.options = options
+
+    def with_options(self, options: Options) -> "Caller":
+        """One with the same machinery."""
+        return Caller(self._machinery, options)
+
+    @property
+    def sleep(self) -> Callable[[float], Awaitable[object]]:
+        """Waits for so many seconds, on the client's clock."""
+        return self._machinery.sleep
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """The client's clock: seconds that never go back."""
+        return self._machinery.monotonic
 
     async def send(self, call: Call, deadline_seconds: float | None = None) -> Reply:
         """Run a call to its end, within its deadline.
@@ -177,59 +127,142 @@ class Caller:
         Raises:
             KlaviyoError: See ``aioklaviyo.errors`` for the tree.
         """
-        allowed_seconds = self._timeout_seconds if deadline_seconds is None else deadline_seconds
+        allowed_seconds = self.options.timeout_seconds if deadline_seconds is None else deadline_seconds
         if not 0 < allowed_seconds < float("inf"):
-            raise invalid_request("deadline_seconds must be positive and finite", method=call.method, path=call.path)
-        ends_at = self._monotonic() + allowed_seconds
+            raise invalid_request(
+                "deadline_seconds must be positive and finite", method=call.method, path=call.template
+            )
+        ends_at = self._machinery.monotonic() + allowed_seconds
+        if call.is_read:
+            return await (self._share(call, ends_at) if self.options.shares_reads else self._run(call, ends_at))
+        try:
+            return await self._run(call, ends_at)
+        finally:
+            self._machinery.flights.wrote()
+
+    async def _share(self, call: Call, ends_at: float) -> Reply:
+        flights = self._machinery.flights
+        key = (self.options.priority, call.path, call.query)
+        while flights.is_under_way(key):
+            remaining = ends_at - self._machinery.monotonic()
+            try:
+                async with asyncio.timeout(remaining):
+                    reply = await flights.join(key, lambda: self._run(call, ends_at))
+            except TimeoutError:
+                raise DeadlineExceeded(
+                    "Time ran out while an equal read was under way", CallRecord(call.method, call.path)
+                ) from None
+            except (DeadlineExceeded, RateLimited):
+                # It was the other's time that ran out. Ours is left, perhaps.
+                if ends_at <= self._machinery.monotonic():
+                    raise
+            else:
+                self._machinery.telemetry.shared(call)
+                return reply.of_its_own()
+        return await flights.join(key, lambda: self._run(call, ends_at))
+
+    async def _run(self, call: Call, ends_at: float) -> Reply:
+        machinery = self._machinery
         was_ambiguous = False
         attempt = 0
-        while True:
-            remaining = ends_at - self._monotonic()
-            if remaining <= 0:
-                # Only a repeatable call, or one that was not processed, waits and so comes here again.
-                raise DeadlineExceeded(
-                    "Time ran out between attempts", CallRecord(call.method, call.path, attempts=attempt)
+        with machinery.telemetry.call(call) as observation:
+            while True:
+                slot = await self._slot(call, attempt, ends_at, observation)
+                remaining = ends_at - machinery.monotonic()
+                if remaining <= 0:
+                    slot.give_back()
+                    # Only a repeatable call, or one that was not processed, waits and so comes here again.
+                    raise DeadlineExceeded(
+                        "Time ran out between attempts", CallRecord(call.method, call.path, attempts=attempt)
+                    )
+                attempt += 1
+                outcome = await self._attempt(call, slot, attempt, remaining, observation)
+                verdict = self._judge(call, outcome, attempt, was_ambiguous=was_ambiguous)
+                if isinstance(verdict, Reply):
+                    return verdict
+                asked_seconds = self._asked_seconds(outcome)
+                remaining = ends_at - machinery.monotonic()
+                decision = decide(
+                    self.options.policy,
+                    verdict,
+                    attempt=attempt,
+                    is_repeatable=call.is_repeatable,
+                    remaining_seconds=remaining,
+                    retry_after_seconds=asked_seconds,
+                    jitter=machinery.rng.random(),
                 )
-            attempt += 1
-            outcome = await self._transport.attempt(
+                if isinstance(decision, Stop):
+                    record = _record(call, outcome, attempt)
+                    raise _failure(
+                        call,
+                        verdict,
+                        decision,
+                        record,
+                        reason=_reason(outcome),
+                        remaining_seconds=remaining,
+                        asked_seconds=asked_seconds,
+                    )
+                was_ambiguous = was_ambiguous or verdict.is_ambiguous
+                observation.waited("retry", decision.seconds)
+                await machinery.sleep(decision.seconds)
+
+    async def _slot(self, call: Call, attempt: int, ends_at: float, observation: Observation) -> Slot:
+        began = self._machinery.monotonic()
+        try:
+            slot = await self._machinery.pacing.slot(
+                call.charges, priority=self.options.priority, within_seconds=ends_at - began
+            )
+        except NoSlotInTime as full:
+            raise RateLimited(
+                "Not sent: the rate limit leaves no room before the deadline",
+                CallRecord(call.method, call.path, attempts=attempt),
+                full.wait_seconds,
+            ) from None
+        waited = self._machinery.monotonic() - began
+        if waited > 0.001:  # noqa: PLR2004 - a millisecond is not a wait worth telling
+            observation.waited("pace", waited)
+        return slot
+
+    async def _attempt(
+        self, call: Call, slot: Slot, attempt: int, remaining: float, observation: Observation
+    ) -> Answer | Failure:
+        began = self._machinery.monotonic()
+        try:
+            outcome = await self._machinery.transport.attempt(
                 call.method, call.path, call.query, call.body, timeout_seconds=self._attempt_seconds(call, remaining)
             )
-            verdict = self._judge(call, outcome, attempt, was_ambiguous=was_ambiguous)
-            if isinstance(verdict, Reply):
-                return verdict
-            asked_seconds = self._asked_seconds(outcome)
-            remaining = ends_at - self._monotonic()
-            decision = decide(
-                self._policy,
-                verdict,
-                attempt=attempt,
-                is_repeatable=call.is_repeatable,
-                remaining_seconds=remaining,
-                retry_after_seconds=asked_seconds,
-                jitter=self._rng.random(),
-            )
-            if isinstance(decision, Stop):
-                record = _record(call, outcome, attempt)
-                raise _failure(
-                    call,
-                    verdict,
-                    decision,
-                    record,
-                    reason=_reason(outcome),
-                    remaining_seconds=remaining,
-                    asked_seconds=asked_seconds,
-                )
-            was_ambiguous = was_ambiguous or verdict.is_ambiguous
-            await self._sleep(decision.seconds)
+        except BaseException:
+            # Cancelled: Klaviyo may have counted it.
+            slot.settle(headers=None, retry_after_seconds=None)
+            raise
+        self._settle(slot, outcome)
+        observation.attempt(
+            attempt,
+            status=outcome.status if isinstance(outcome, Answer) else None,
+            failure=None if isinstance(outcome, Answer) else outcome.fault.name.lower(),
+            seconds=self._machinery.monotonic() - began,
+        )
+        return outcome
+
+    def _settle(self, slot: Slot, outcome: Answer | Failure) -> None:
+        if isinstance(outcome, Failure):
+            if outcome.fault.is_ambiguous:
+                slot.settle(headers=None, retry_after_seconds=None)
+            else:
+                slot.give_back()
+        elif outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+            slot.settle(headers=None, retry_after_seconds=self._asked_seconds(outcome) or 0.0)
+        else:
+            slot.settle(headers=outcome.headers, retry_after_seconds=None)
 
     def _attempt_seconds(self, call: Call, remaining_seconds: float) -> float:
         # Cutting an attempt short only helps a call that may be tried again.
-        return min(self._attempt_timeout_seconds, remaining_seconds) if call.is_repeatable else remaining_seconds
+        return min(self.options.attempt_timeout_seconds, remaining_seconds) if call.is_repeatable else remaining_seconds
 
     def _asked_seconds(self, outcome: Answer | Failure) -> float | None:
         if isinstance(outcome, Failure):
             return None
-        return retry_after_seconds(outcome.headers, wall_clock_seconds=self._wall_clock())
+        return retry_after_seconds(outcome.headers, wall_clock_seconds=self._machinery.wall_clock())
 
     def _judge(self, call: Call, outcome: Answer | Failure, attempt: int, *, was_ambiguous: bool) -> Reply | Fault:
         if isinstance(outcome, Failure):
@@ -239,19 +272,28 @@ class Caller:
             return Fault.THROTTLED
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
             return Fault.UNAVAILABLE
+        record = _record(call, outcome, attempt)
+        if was_ambiguous and status == HTTPStatus.NOT_FOUND and call.deletes_one:
+            # An earlier attempt got no answer, and now the resource is gone, which is what was wanted.
+            return Reply(call, record, None, was_ambiguous)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            raise refusal(_record(call, outcome, attempt))
-        document: Json = None
+            raise refusal(record)
+        document = _document(call.need, outcome)
+        return document if isinstance(document, Fault) else Reply(call, record, document, was_ambiguous, outcome.body)
+
+
+def _document(need: Need, answer: Answer) -> "Json | Fault":
+    if need is Need.NOTHING:
         # Where the status alone is the answer, a body that breaks off takes nothing away from it.
-        if call.need is not Need.NOTHING:
-            if outcome.defect is not None:
-                return outcome.defect
-            if outcome.body or call.need is Need.DOCUMENT:
-                try:
-                    document = jsonapi.decode(outcome.body)
-                except MalformedDocumentError:
-                    return Fault.UNREADABLE
-        return Reply(call, _record(call, outcome, attempt), document, was_ambiguous)
+        return None
+    if answer.defect is not None:
+        return answer.defect
+    if not answer.body and need is Need.OPTIONAL:
+        return None
+    try:
+        return jsonapi.decode(answer.body)
+    except MalformedDocumentError:
+        return Fault.UNREADABLE
 
 
 def _failure(

@@ -1,43 +1,30 @@
-"""The facade: settings in, resources out. All behaviour lives in the modules below it."""
+"""The facade: settings in, an account out. All behaviour lives in the modules below it."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Self
 
 import aiohttp
 from typing_extensions import override
 
-from aioklaviyo.calls import Call, Caller, Need, QueryValue, encoded, query_string
-from aioklaviyo.errors import invalid_request
-from aioklaviyo.resources.accounts import Accounts
-from aioklaviyo.resources.events import Events
-from aioklaviyo.resources.metrics import Metrics
-from aioklaviyo.resources.profiles import Profiles
+from aioklaviyo.api import Api
+from aioklaviyo.calls import Caller, Machinery, Options
+from aioklaviyo.pacing.local import LocalPacing
+from aioklaviyo.pacing.model import Pacing
+from aioklaviyo.pacing.priority import Priority
 from aioklaviyo.retry import RetryPolicy
+from aioklaviyo.sharing import Flights
+from aioklaviyo.telemetry import Telemetry
 from aioklaviyo.transport import Transport
 
 DEFAULT_BASE_URL = "https://a.klaviyo.com"
-DEFAULT_REVISION = "2026-07-15"
-
-Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
-# What HTTP itself calls idempotent, and the HTTP library already repeats on a stale connection.
-_REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
+DEFAULT_REVISION = "2026-10-15"
 
 
-@dataclass(frozen=True, slots=True)
-class RawResponse:
-    """What ``Klaviyo.request`` returns: the status and the decoded body, None where there was none."""
-
-    status: int
-    document: Any
-    request_id: str | None
-
-
-class Klaviyo:
+class Klaviyo(Api):
     """A Klaviyo account, for as long as the ``async with`` block lasts.
 
     Safe to share between the tasks of one event loop. Exactly one of ``api_key`` and ``access_token`` is needed.
@@ -61,6 +48,8 @@ class Klaviyo:
         wall_clock: Seconds since 1970; reads a ``Retry-After`` date where the answer has no ``Date``.
         session: A session to use instead of an own one; it stays yours to close. aiohttp repeats a GET, PUT or
             DELETE by itself when a pooled connection breaks; an own session is kept from that, a lent one is not.
+        pacing: Keeps Klaviyo's rate limits; None means an own ``LocalPacing``. ``RedisPacing`` keeps them together with
+            other processes, ``NoPacing`` not at all. One that is handed in stays yours to close.
 
     Raises:
         ValueError: A setting makes no sense; credentials are never quoted.
@@ -86,6 +75,7 @@ class Klaviyo:
         monotonic: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,  # noqa: TID251 - the default of an injected clock
         session: aiohttp.ClientSession | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         for name, seconds in (
             ("timeout_seconds", timeout_seconds),
@@ -106,20 +96,27 @@ class Klaviyo:
             max_response_bytes=max_response_bytes,
             session=session,
         )
-        self._caller = Caller(
-            self._transport,
-            policy=RetryPolicy(max_attempts, backoff_base_seconds, backoff_cap_seconds),
-            timeout_seconds=timeout_seconds,
-            attempt_timeout_seconds=attempt_timeout_seconds,
-            rng=rng or random.Random(),  # noqa: S311 - spreads waits, guards nothing
-            sleep=sleep,
-            monotonic=monotonic,
-            wall_clock=wall_clock,
+        super().__init__(
+            Caller(
+                Machinery(
+                    self._transport,
+                    pacing or LocalPacing(monotonic=monotonic, sleep=sleep),
+                    Flights(),
+                    Telemetry(),
+                    rng or random.Random(),  # noqa: S311 - spreads waits, guards nothing
+                    sleep,
+                    monotonic,
+                    wall_clock,
+                ),
+                Options(
+                    RetryPolicy(max_attempts, backoff_base_seconds, backoff_cap_seconds),
+                    timeout_seconds,
+                    attempt_timeout_seconds,
+                    Priority.INTERACTIVE,
+                    shares_reads=True,
+                ),
+            )
         )
-        self.accounts = Accounts(self._caller)
-        self.events = Events(self._caller)
-        self.metrics = Metrics(self._caller)
-        self.profiles = Profiles(self._caller)
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -134,55 +131,8 @@ class Klaviyo:
     def __repr__(self) -> str:
         return f"Klaviyo(base_url={self._base_url!r})"
 
-    async def request(
-        self,
-        method: Method,
-        path: str,
-        *,
-        params: Mapping[str, QueryValue] | None = None,
-        json: dict[str, Any] | None = None,
-        is_repeatable: bool | None = None,
-        deadline_seconds: float | None = None,
-    ) -> RawResponse:
-        """Any other operation, with the same credentials, deadline, retries and errors, and no models.
-
-        Args:
-            method: HTTP method.
-            path: Below the base URL, beginning with a slash, without a query; ids in it percent-encoded.
-            params: The query; lists are joined by commas, None and empty lists are left out.
-            json: The body, an object; None sends none.
-            is_repeatable: Whether doing it twice is doing it once; None means what HTTP says of the method.
-            deadline_seconds: For the whole call, waits included; None means the client's.
-
-        Raises:
-            OutcomeUnknown: No readable answer to a call that is not repeatable.
-            KlaviyoError: See ``aioklaviyo.errors``.
-        """
-        if not _is_plain_path(path):
-            raise invalid_request(
-                "path must begin with one slash and hold neither query nor unencoded characters",
-                method=method,
-                path="",
-                parameter="path",
-            )
-        call = Call(
-            method,
-            path,
-            query_string(method, path, params or {}),
-            None if json is None else encoded(method, path, json),
-            is_repeatable=method in _REPEATABLE_METHODS if is_repeatable is None else is_repeatable,
-            need=Need.OPTIONAL,
-        )
-        reply = await self._caller.send(call, deadline_seconds)
-        return RawResponse(reply.record.status or 0, reply.document, reply.record.request_id)
-
 
 def _authorization(api_key: str | None, access_token: str | None) -> str:
     if bool(api_key) == bool(access_token):
         raise ValueError("exactly one of api_key and access_token is needed")
     return f"Klaviyo-API-Key {api_key}" if api_key else f"Bearer {access_token}"
-
-
-def _is_plain_path(path: str) -> bool:
-    is_clean = path.isascii() and path.isprintable() and not set(path) & set(" ?#\\")
-    return is_clean and path.startswith("/") and not path.startswith("//") and not {".", ".."} & set(path.split("/"))

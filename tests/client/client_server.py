@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aioklaviyo import Klaviyo
+from aioklaviyo import Klaviyo, NoPacing
 
 JSON_API = "application/vnd.api+json"
 
@@ -80,7 +80,15 @@ class Garbage:
     data: bytes
 
 
-Step = Reply | Reset | Silence | Garbage
+@dataclass
+class Held:
+    """An answer that waits until it is let go."""
+
+    until: asyncio.Event
+    reply: Reply
+
+
+Step = Reply | Reset | Silence | Garbage | Held
 Script = Callable[[Received], Step]
 
 
@@ -137,6 +145,9 @@ class ScriptedServer:
                 writer.transport.abort()
             case Silence():
                 await reader.read()
+            case Held(until, reply):
+                await until.wait()
+                return await self._answer(reply, reader, writer)
             case Garbage(data):
                 writer.write(data)
                 await writer.drain()
@@ -218,10 +229,12 @@ class Wire:
 
     async def client(self, url: str, **settings: Any) -> Klaviyo:
         settings.setdefault("rng", random.Random(7))
+        settings.setdefault("sleep", self._clock.sleep)
+        # On paper one sleeper moves the time for all; whoever is about pacing asks for it.
+        settings.setdefault("pacing", NoPacing())
         client = Klaviyo(
             "pk_secret",
             base_url=url,
-            sleep=self._clock.sleep,
             monotonic=self._clock.monotonic,
             wall_clock=self._clock.wall_clock,
             **settings,

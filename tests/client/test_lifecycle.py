@@ -6,31 +6,44 @@ import random
 import re
 import subprocess
 import sys
+from functools import cached_property
 
 import pytest
 
 import aioklaviyo
-from aioklaviyo import DeadlineExceeded, Klaviyo, OutcomeUnknown
+from aioklaviyo import Api, DeadlineExceeded, Klaviyo, OutcomeUnknown
 from client.client_calls import ANN, CREATED, ONE
 from client.client_server import Connect, PaperClock, Reply, Serve, Silence, Stalled
 
 PATIENCE = 20.0
 
 
-def test_whatever_a_call_takes_or_gives_has_a_public_name() -> None:
+AREAS = [name for name, made in vars(Api).items() if isinstance(made, cached_property)]
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_whatever_a_call_takes_or_gives_has_a_public_name(area: str) -> None:
+    made = getattr(Klaviyo("pk_1"), area)
+    calls = [call for name, call in inspect.getmembers(made, inspect.ismethod) if not name.startswith("_")]
+    assert calls
+    named = {name for call in calls for name in re.findall(r"aioklaviyo(?:\.\w+)+", str(inspect.signature(call)))}
+    assert not [name for name in named if "._" in name]
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_an_area_is_imported_when_it_is_first_touched(area: str) -> None:
     client = Klaviyo("pk_1")
-    resources = [made for name, made in vars(client).items() if not name.startswith("_")]
-    calls = [
-        call
-        for made in (client, *resources)
-        for name, call in inspect.getmembers(made, inspect.ismethod)
-        if not name.startswith("_")
-    ]
-    named = {
-        name for call in calls for name in re.findall(r"aioklaviyo(?:\.\w+)*\.(\w+)", str(inspect.signature(call)))
-    }
-    assert {"Filter", "NewEvent", "Listing", "RawResponse", "Upserted"} <= named
-    assert named <= set(aioklaviyo.__all__)
+    assert area not in vars(client)
+    assert getattr(client, area) is getattr(client, area)
+
+
+def test_every_public_name_is_where_it_is_said_to_be() -> None:
+    for name in aioklaviyo.__all__:
+        assert getattr(aioklaviyo, name) is not None
+    assert sorted([*aioklaviyo._HOME_OF, "__version__", "filters"]) == sorted(aioklaviyo.__all__)
+    assert dir(aioklaviyo) == sorted(aioklaviyo.__all__)
+    with pytest.raises(AttributeError, match="'aioklaviyo' has no attribute 'nothing'"):
+        _ = aioklaviyo.nothing  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_package_stands_alone() -> None:

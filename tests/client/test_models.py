@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aioklaviyo import UNSET, CallRecord, LocationAttributes, ProfileAttributes, UnexpectedResponse, Unset, jsonapi
-from aioklaviyo.calls import Call
+from aioklaviyo.operations import Call
 from aioklaviyo.calls import Reply as Answered
 from aioklaviyo.jsonapi import MalformedDocumentError, Resource
 from aioklaviyo.models.account import account_from
@@ -166,7 +166,7 @@ async def test_nonsense_in_an_answer_is_a_typed_error(
         (event_from, {"data": data, "included": included}),
         (profile_from, {"data": {**data, "attributes": attributes}}),
     ]
-    call = Call("GET", "/api/x", is_repeatable=True)
+    call = Call("get_x", "GET", "/api/x", "/api/x", is_repeatable=True)
     for parse, document in answers:
         reply = Answered(call, CallRecord("GET", "/api/x", 200), document, was_ambiguous=False)
         with contextlib.suppress(UnexpectedResponse):

@@ -1,21 +1,27 @@
 """Which failures are repeated, for which calls, and what is raised in the end."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
+from typing_extensions import override
 
 from aioklaviyo import (
     ConnectionFailed,
     CredentialsRejected,
     DeadlineExceeded,
     KlaviyoError,
+    NoPacing,
     NotFound,
     OutcomeUnknown,
+    Priority,
     RateLimited,
     RequestRejected,
     ServerUnavailable,
     UnexpectedResponse,
 )
+from aioklaviyo.pacing.model import NoSlotInTime, Slot
+from aioklaviyo.rates import Charge
 from client.client_calls import ANN, CREATED, KEYED, ONE, SAFE, UNSAFE, Kind, names
 from client.client_server import (
     Connect,
@@ -267,13 +273,11 @@ async def test_no_wait_is_begun_that_the_deadline_cannot_hold(
 async def test_a_wait_that_takes_longer_than_asked_ends_at_the_deadline(
     serve: Serve, connect: Connect, clock: PaperClock
 ) -> None:
-    server = await serve(Reply(429, headers={"Retry-After": "1"}), CREATED)
-    client = await connect(server.url)
-
     async def oversleep(seconds: float) -> None:
         await clock.sleep(seconds * 100)
 
-    client._caller._sleep = oversleep
+    server = await serve(Reply(429, headers={"Retry-After": "1"}), CREATED)
+    client = await connect(server.url, sleep=oversleep)
     with pytest.raises(DeadlineExceeded) as caught:
         await client.profiles.create(ANN)
     assert (caught.value.attempts, len(server.received)) == (1, 1)
@@ -319,3 +323,48 @@ async def test_a_compressed_body_that_is_not_is_a_broken_answer(serve: Serve, co
     server = await serve(Reply(200, body=b"not gzip at all", headers={"Content-Encoding": "gzip"}), ONE)
     client = await connect(server.url)
     assert (await client.profiles.get("01M1")).id
+
+
+async def test_a_deletion_whose_first_attempt_may_have_worked_has_worked(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reset(), Reply(404, problem(404, "not_found")))
+    client = await connect(server.url)
+    await client.lists.delete("Y6nRLr")
+    assert len(server.received) == 2
+
+
+async def test_a_deletion_of_what_is_not_there_says_so(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reply(429, headers={"Retry-After": "1"}), Reply(404, problem(404, "not_found")))
+    client = await connect(server.url)
+    with pytest.raises(NotFound):
+        await client.lists.delete("Y6nRLr")
+
+
+async def test_members_that_cannot_be_removed_from_no_list_are_no_success(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reset(), Reply(404, problem(404, "not_found")))
+    client = await connect(server.url)
+    with pytest.raises(NotFound):
+        await client.lists.remove_members("Y6nRLr", ["01M1"])
+
+
+async def test_a_call_that_the_limit_leaves_no_time_for_is_not_sent(serve: Serve, connect: Connect) -> None:
+    class Full(NoPacing):
+        @override
+        async def slot(self, charges: Sequence[Charge], *, priority: Priority, within_seconds: float) -> Slot:
+            raise NoSlotInTime(40.0)
+
+    server = await serve(ONE)
+    client = await connect(server.url, pacing=Full())
+    with pytest.raises(RateLimited, match="Not sent") as caught:
+        await client.profiles.get("01M1")
+    assert (caught.value.attempts, caught.value.retry_after_seconds, caught.value.may_repeat) == (0, 40.0, True)
+    assert server.received == []
+
+
+async def test_a_client_keeps_the_limits_by_itself(serve: Serve, connect: Connect, clock: PaperClock) -> None:
+    server = await serve(Reply(document={"data": [{"type": "account", "id": "A"}]}))
+    client = await connect(server.url, pacing=None)
+    for _ in range(4):
+        await client.accounts.get()
+    # One per second, on paper.
+    assert clock.now - 1_000.0 >= 3.0
+    assert len(server.received) == 4

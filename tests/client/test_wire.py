@@ -29,7 +29,7 @@ async def test_every_request_carries_credentials_revision_and_media_type(serve: 
     await client.profiles.get("01M1")
     headers = server.received[0].headers
     assert headers["authorization"] == "Klaviyo-API-Key pk_secret"
-    assert headers["revision"] == "2026-07-15"
+    assert headers["revision"] == "2026-10-15"
     assert headers["accept"] == JSON_API
     assert headers["user-agent"] == f"aioklaviyo/{__version__}"
     assert "content-type" not in headers

@@ -42,7 +42,7 @@ else:
 class WriteModel(BaseModel):
     """Frozen; unknown names are refused, so that a misspelt attribute is not lost; messages quote no values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     def wire(self) -> dict[str, Json]:
         """The attributes as they are sent: what is ``UNSET`` is absent, None is null."""

@@ -1,0 +1,52 @@
+"""Waiting for Klaviyo's jobs: ask how far one is, less and less often, until it is finished."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from aioklaviyo.calls import Caller
+from aioklaviyo.errors import CallRecord, DeadlineExceeded
+from aioklaviyo.models.job import Job
+
+J = TypeVar("J", bound=Job)
+
+FIRST_WAIT_SECONDS = 0.5
+WAIT_GROWTH = 1.5
+LONGEST_WAIT_SECONDS = 15.0
+
+
+async def finished(
+    caller: Caller,
+    job: J,
+    read: Callable[[str], Awaitable[J]],
+    *,
+    path: str,
+    timeout_seconds: float,
+    progress: Callable[[J], None] | None,
+) -> J:
+    """The job as it is when it is finished.
+
+    Args:
+        caller: Gives the clock.
+        job: As it was answered when it was made.
+        read: Reads it anew, by its id.
+        path: Of the job, to name it in an error.
+        timeout_seconds: How long to wait at most; the job goes on without anybody waiting.
+        progress: Told of every state, the first and the last included.
+
+    Raises:
+        DeadlineExceeded: It is not finished by then.
+        KlaviyoError: Reading failed.
+    """
+    ends_at = caller.monotonic() + timeout_seconds
+    wait = FIRST_WAIT_SECONDS
+    while True:
+        if progress is not None:
+            progress(job)
+        if job.is_finished:
+            return job
+        left = ends_at - caller.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("The job is not finished in time; it goes on", CallRecord("GET", path))
+        await caller.sleep(min(wait, left))
+        wait = min(wait * WAIT_GROWTH, LONGEST_WAIT_SECONDS)
+        job = await read(job.id)

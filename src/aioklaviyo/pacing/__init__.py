@@ -1,0 +1,1 @@
+"""Keeping Klaviyo's rate limits before it has to throttle."""

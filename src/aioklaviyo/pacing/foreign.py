@@ -1,0 +1,74 @@
+"""How much of a quota somebody else uses: another integration with the same account, or a person with a script.
+
+Two things tell. An answer says how full the shortest window is: what is more than all of ours that can have fallen in
+it is foreign for certain. And a 429 whose ``Retry-After`` names the end of a long window says that the window was full:
+what was not ours was foreign. The first sees less than there is when answers are slow; the second is exact, and dear.
+"""
+
+import math
+
+MARGIN = 1.5
+"""Standard deviations of a Poisson stream that are kept free beyond its mean."""
+SMALLEST_OWN_SHARE = 0.1
+"""Of a limit; so much is ours however much somebody else uses."""
+DISTRUST = 0.1
+"""Observed time that is made up, without foreign requests, so that a first glimpse is not taken for the whole."""
+HALF_LIFE = 20.0
+"""Long windows after which half of what a 429 taught is forgotten, so that a user who left is noticed."""
+
+
+class Foreign:
+    """The estimated rate of requests that are not ours. Pure state: the present is passed in."""
+
+    __slots__ = ("_bucket_opened", "_excess", "_memory_seconds", "_met_at", "_met_rate", "_seconds", "_worst")
+
+    def __init__(self, memory_seconds: float) -> None:
+        self._memory_seconds = memory_seconds
+        self._bucket_opened = -math.inf
+        self._worst = 0
+        self._excess = 0.0
+        self._seconds = 0.0
+        self._met_rate = 0.0
+        self._met_at = 0.0
+
+    def remember(self, memory_seconds: float) -> None:
+        """The long window has another length than was thought."""
+        self._memory_seconds = memory_seconds
+
+    def observe(self, now: float, *, window_seconds: float, used: int, own: int) -> None:
+        """An answer told that a window held ``used`` requests; ``own`` of them at most were ours.
+
+        The highest excess within one window's length counts once, with the time it stands for.
+        """
+        if now - self._bucket_opened >= window_seconds:
+            if self._bucket_opened > -math.inf:
+                kept = math.exp((self._bucket_opened - now) / self._memory_seconds)
+                self._excess = (self._excess + self._worst) * kept
+                self._seconds = (self._seconds + window_seconds) * kept
+            self._bucket_opened = now
+            self._worst = 0
+        self._worst = max(self._worst, used - own)
+
+    def met(self, now: float, *, per_second: float) -> None:
+        """A 429 told how much there was in a whole window."""
+        if per_second >= self._met(now):
+            self._met_rate, self._met_at = per_second, now
+
+    def per_second(self, now: float) -> float:
+        """The rate to reckon with."""
+        seen = (self._excess + self._worst) / (self._seconds + DISTRUST * self._memory_seconds)
+        return max(seen, self._met(now))
+
+    def _met(self, now: float) -> float:
+        if not self._met_rate:
+            return 0.0
+        return self._met_rate * 0.5 ** ((now - self._met_at) / (HALF_LIFE * self._memory_seconds))
+
+
+def room(limit: int, seconds: float, foreign_per_second: float) -> int:
+    """How many of a window's requests may be ours, so that somebody else's fit beside them."""
+    if not foreign_per_second:
+        return limit
+    expected = foreign_per_second * seconds
+    reserve = math.ceil(expected + MARGIN * math.sqrt(expected))
+    return max(limit - reserve, math.ceil(limit * SMALLEST_OWN_SHARE), 1)

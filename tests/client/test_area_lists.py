@@ -1,0 +1,50 @@
+"""Lists over a real socket."""
+
+import datetime as dt
+
+import pytest
+
+from aioklaviyo import NotFound, ProfileAttributes, filters
+from client.emulated import account, resources
+
+
+async def test_every_operation_of_lists_does_what_it_says() -> None:
+    async with account() as here:
+        lists, profiles = here.klaviyo.lists, here.klaviyo.profiles
+        made = await lists.create("Letters", opt_in_process="double_opt_in")
+        assert (made.name, made.opt_in_process) == ("Letters", "double_opt_in")
+        ann = (await profiles.upsert(ProfileAttributes(email="ann@example.org"))).profile
+        await lists.add_members(made.id, [ann.id])
+        await lists.add_members(made.id, [])
+        members = [
+            member
+            async for member in lists.members(
+                made.id,
+                filter=filters.any_of("email", ["ann@example.org"]),
+                sort="-joined_group_at",
+                page_size=100,
+                additional_fields=("subscriptions",),
+            )
+        ]
+        assert [member.id for member in members] == [ann.id]
+        assert members[0].joined_group_at is not None
+        assert members[0].subscriptions is not None
+        assert [member async for member in lists.member_ids(made.id, page_size=1)] == [ann.id]
+        read = await lists.get(made.id, additional_fields=("profile_count",), include=("tags", "flow-triggers"))
+        assert (read.profile_count, read.tags, read.flow_triggers) == (1, (), ())
+        assert (await lists.get(made.id)).tags is None
+        await lists.remove_members(made.id, [ann.id])
+        assert [member async for member in lists.members(made.id)] == []
+        assert (await lists.update(made.id, name="Weekly letters")).name == "Weekly letters"
+        since = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+        wanted = filters.all_of(filters.equals("name", ["Weekly letters"]), filters.greater_than("created", since))
+        found = [found async for found in lists.list(filter=wanted, sort="name", include=("tags",), page_size=10)]
+        assert [entry.id for entry in found] == [made.id]
+        assert [tag async for tag in lists.tags(made.id)] == [tag async for tag in lists.tag_ids(made.id)] == []
+        assert [flow async for flow in lists.flow_triggers(made.id)] == []
+        assert [flow async for flow in lists.flow_trigger_ids(made.id)] == []
+        await lists.delete(made.id)
+        with pytest.raises(NotFound):
+            await lists.get(made.id)
+        assert here.succeeded() >= resources("lists")
+        here.check()
