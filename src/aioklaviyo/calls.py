@@ -152,9 +152,10 @@ class Caller:
                 raise DeadlineExceeded(
                     "Time ran out while an equal read was under way", CallRecord(call.method, call.path)
                 ) from None
-            except (DeadlineExceeded, RateLimited):
-                # It was the other's time that ran out. Ours is left, perhaps.
-                if ends_at <= self._machinery.monotonic():
+            except KlaviyoError as error:
+                # Perhaps it was only the other's time that ran out, or the attempts it was allowed.
+                gave_up_early = error.may_repeat and error.attempts < self.options.policy.max_attempts
+                if not gave_up_early or ends_at <= self._machinery.monotonic():
                     raise
             else:
                 self._machinery.telemetry.shared(call)
@@ -213,8 +214,9 @@ class Caller:
                 call.charges, priority=self.options.priority, within_seconds=ends_at - began
             )
         except NoSlotInTime as full:
+            sent = "Not sent again" if attempt else "Not sent"
             raise RateLimited(
-                "Not sent: the rate limit leaves no room before the deadline",
+                f"{sent}: the rate limit leaves no room before the deadline",
                 CallRecord(call.method, call.path, attempts=attempt),
                 full.wait_seconds,
             ) from None

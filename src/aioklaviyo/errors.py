@@ -3,7 +3,7 @@
 ::
 
     KlaviyoError
-    ├── RateLimited           wait retry_after_seconds, then repeat            (429: not processed)
+    ├── RateLimited           wait retry_after_seconds, then repeat            (429, or held back here: not processed)
     ├── ServerUnavailable     repeat later                                     (5xx or 408 at the last attempt)
     ├── ConnectionFailed      repeat later; the network is in the way
     ├── DeadlineExceeded      repeat later, or allow more time
@@ -124,14 +124,17 @@ class KlaviyoError(Exception):
 
 
 class RateLimited(KlaviyoError):
-    """Klaviyo throttled the call, and no attempt or no time to wait is left. It was not processed."""
+    """The rate limit is used up, and no attempt or no time to wait is left. The last attempt was not processed.
+
+    Either Klaviyo said so (429), or the call was held back here, because no place in the windows comes free in time.
+    """
 
     may_repeat: ClassVar[bool] = True
 
     def __init__(self, happened: str, record: CallRecord, retry_after_seconds: float | None = None) -> None:
         super().__init__(happened, record, retry_after_seconds)
         self.retry_after_seconds = retry_after_seconds
-        """What Klaviyo asked to wait; None where it did not say."""
+        """What Klaviyo asked to wait, or how long the windows are full; None where nobody knows."""
 
 
 class ServerUnavailable(KlaviyoError):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aioklaviyo.calls import Caller
-from aioklaviyo.errors import CallRecord, DeadlineExceeded
+from aioklaviyo.errors import CallRecord, DeadlineExceeded, KlaviyoError
 from aioklaviyo.models.job import Job
 
 J = TypeVar("J", bound=Job)
@@ -35,7 +35,7 @@ async def finished(
 
     Raises:
         DeadlineExceeded: It is not finished by then.
-        KlaviyoError: Reading failed.
+        KlaviyoError: Reading failed in a way that more of it would not mend; other failures are waited out.
     """
     ends_at = caller.monotonic() + timeout_seconds
     wait = FIRST_WAIT_SECONDS
@@ -49,4 +49,8 @@ async def finished(
             raise DeadlineExceeded("The job is not finished in time; it goes on", CallRecord("GET", path))
         await caller.sleep(min(wait, left))
         wait = min(wait * WAIT_GROWTH, LONGEST_WAIT_SECONDS)
-        job = await read(job.id)
+        try:
+            job = await read(job.id)
+        except KlaviyoError as error:
+            if not error.may_repeat:
+                raise

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic_core import from_json
@@ -13,6 +13,10 @@ from aioklaviyo.errors import ErrorDetail
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
+T = TypeVar("T")
+
+# Made once: json.dumps would make another for every call, as none of these is its default.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
@@ -35,23 +39,39 @@ class Resource:
     included: "Mapping[tuple[str, str], Resource]" = field(default_factory=_no_resources, repr=False)
 
     def related_id(self, name: str) -> str | None:
-        """Id of a to-one relationship; None when it is absent or empty."""
-        ids = self.related_ids(name)
-        return ids[0] if ids else None
+        """Id of a to-one relationship; None when it is absent or empty. Of several, the first."""
+        data = self._linkage(name)
+        if isinstance(data, list):
+            return next(iter(_ids(data)), None)
+        return _id(data)
 
     def related_ids(self, name: str) -> tuple[str, ...]:
         """Ids of a relationship, in order."""
-        relationship = self.relationships.get(name)
-        data = relationship.get("data") if isinstance(relationship, dict) else None
-        entries = data if isinstance(data, list) else [data]
-        return tuple(
-            entry_id for entry in entries if isinstance(entry, dict) and isinstance(entry_id := entry.get("id"), str)
-        )
+        data = self._linkage(name)
+        if data is None:
+            return ()
+        return tuple(_ids(data if isinstance(data, list) else [data]))
 
     def related(self, name: str, resource_type: str) -> "Resource | None":
         """The included resource of a to-one relationship; None when it was not included."""
+        if not self.included:
+            return None
         related_id = self.related_id(name)
         return None if related_id is None else self.included.get((resource_type, related_id))
+
+    def _linkage(self, name: str) -> Json:
+        relationship = self.relationships.get(name)
+        return relationship.get("data") if isinstance(relationship, dict) else None
+
+    def included_as(self, name: str, resource_type: str, parse: "Callable[[Resource], T]") -> tuple[T, ...] | None:
+        """The included resources of a to-many relationship; None when the relationship was not included."""
+        relationship = self.relationships.get(name)
+        if not isinstance(relationship, dict) or "data" not in relationship:
+            return None
+        found = (self.included.get((resource_type, related_id)) for related_id in self.related_ids(name))
+        present = tuple(parse(resource) for resource in found if resource is not None)
+        # Ids may come without the resources they name, where nobody asked to include them.
+        return present if present or not relationship["data"] else None
 
 
 def decode(body: bytes) -> Json:
@@ -61,7 +81,8 @@ def decode(body: bytes) -> Json:
         MalformedDocumentError: It is not JSON.
     """
     try:
-        return from_json(body)
+        # Names repeat in every resource of a page and are worth sharing; values, most of them ids, are not.
+        return from_json(body, cache_strings="keys")
     except ValueError:
         return _decode_half_characters(body)
 
@@ -82,7 +103,7 @@ def encode(document: Json) -> bytes:
         MalformedDocumentError: It holds something JSON does not have.
     """
     try:
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _ENCODER.encode(document).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise MalformedDocumentError("the body cannot be written as JSON") from error
 
@@ -93,14 +114,22 @@ def single(document: Json) -> Resource:
     return _resource(root.get("data"), _included(root), "data")
 
 
-def collection(document: Json) -> list[Resource]:
-    """The resources of a document whose ``data`` is a list."""
+def collection(document: Json) -> Iterator[Resource]:
+    """The resources of a document whose ``data`` is a list, in order.
+
+    Each is taken out of the document. What became a model is freed while the rest of a page is still to be read,
+    which saves the garbage collector from looking through all of it again and again.
+    """
     root = _root(document)
     data = root.get("data")
     if not isinstance(data, list):
         raise MalformedDocumentError("data is not a list")
     included = _included(root)
-    return [_resource(entry, included, f"data[{index}]") for index, entry in enumerate(data)]
+    count = len(data)
+    data.reverse()
+    while data:
+        index = count - len(data)
+        yield _resource(data.pop(), included, f"data[{index}]")
 
 
 def next_cursor(document: Json) -> str | None:
@@ -163,6 +192,15 @@ def _resource(entry: Json, included: Mapping[tuple[str, str], Resource], place: 
         relationships if isinstance(relationships, dict) else {},
         included,
     )
+
+
+def _id(data: Json) -> str | None:
+    found = data.get("id") if isinstance(data, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _ids(entries: list[Json]) -> Iterator[str]:
+    return (found for entry in entries if (found := _id(entry)) is not None)
 
 
 def _error_detail(entry: dict[str, Json]) -> ErrorDetail:

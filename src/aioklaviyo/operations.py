@@ -72,6 +72,11 @@ class Operation:
     is_repeatable: bool | None = None
     """Whether doing it twice has the effect of doing it once; None: all but a POST, for a PATCH sets values."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether a call is repeated after an attempt that may have worked, where nothing else is said."""
+        return self.method != "POST" if self.is_repeatable is None else self.is_repeatable
+
     def call(
         self,
         *ids: str,
@@ -91,8 +96,6 @@ class Operation:
             InvalidRequest: An id cannot be a segment of a path, or the data cannot be written as JSON.
         """
         path = self._path_to(ids)
-        if is_repeatable is None:
-            is_repeatable = self.method != "POST" if self.is_repeatable is None else self.is_repeatable
         return Call(
             self.id,
             self.method,
@@ -100,7 +103,7 @@ class Operation:
             path,
             query_string(self.method, path, query) if query else "",
             None if data is None else encoded(self.method, path, {"data": data}),
-            is_repeatable,
+            self.repeats if is_repeatable is None else is_repeatable,
             self.need,
             (Charge(charge_key(self.method, self.path), self.rate), *_parameter_charges(query)),
         )

@@ -35,7 +35,7 @@ class Flights(Generic[T]):
 
     def is_under_way(self, key: Hashable) -> bool:
         """Whether ``join`` would wait for another's read."""
-        return (self._writes, key) in self._flights
+        return self._under_way((self._writes, key)) is not None
 
     async def join(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
         """The result of ``read``, or of an equal one that is under way.
@@ -44,7 +44,7 @@ class Flights(Generic[T]):
             KlaviyoError: What the read raises; each waiter gets a copy of its own.
         """
         place = (self._writes, key)
-        flight = self._flights.get(place)
+        flight = self._under_way(place)
         leads = flight is None
         if flight is None:
             flight = self._flights[place] = _Flight(asyncio.ensure_future(_run(read)))
@@ -64,8 +64,15 @@ class Flights(Generic[T]):
                 flight.task.cancel()
                 await asyncio.wait([flight.task])
 
+    def _under_way(self, place: tuple[int, Hashable]) -> _Flight[T] | None:
+        flight = self._flights.get(place)
+        # One that has just ended, or that everybody has left, is still here for a turn of the loop.
+        return None if flight is None or flight.task.done() or flight.task.cancelling() else flight
+
     def _landed(self, place: tuple[int, Hashable], task: asyncio.Task[T]) -> None:
-        del self._flights[place]
+        flight = self._flights.get(place)
+        if flight is not None and flight.task is task:
+            del self._flights[place]
         if not task.cancelled():
             # Looked at, so that an error nobody waited for is not reported as forgotten.
             task.exception()

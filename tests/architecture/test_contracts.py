@@ -96,6 +96,7 @@ PLANTS = {
     "A4: the emulator reads the client": ("klaviyo_emulator/clock.py", "import aioklaviyo.errors"),
     "A5: the client reads the product": ("aioklaviyo/retry.py", "import dreamflow.kit.clock"),
     "A6: a page calls Klaviyo": ("dreamflow/web/pages.py", "import aioklaviyo"),
+    "A6: a bench beside its contestant": ("dreamflow/bench/client/speed.py", "import aioklaviyo"),
     "A7: the worker knows the emulator": ("dreamflow/entrypoints/worker.py", "import klaviyo_emulator"),
     "A7: the frame of the benches knows the emulator": ("dreamflow/bench/runner.py", "import klaviyo_emulator"),
     "A8: a service reads settings": ("dreamflow/web/health.py", "import dreamflow.settings"),

@@ -12,6 +12,7 @@ import aiohttp
 
 from aioklaviyo import Klaviyo, NoPacing
 from aioklaviyo.operations import Operation
+from client.client_server import PaperClock
 from client.specification import BETA, STABLE, specification
 from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.operations import facts, operations
@@ -60,8 +61,12 @@ class Account:
 
 
 @asynccontextmanager
-async def account(**config: object) -> AsyncIterator[Account]:
-    """An account that nobody else uses, without rate limits unless ``limits=True``; jobs are done at once."""
+async def account(*, clock: PaperClock | None = None, **config: object) -> AsyncIterator[Account]:
+    """An account that nobody else uses, without rate limits unless ``limits=True``; jobs are done at once.
+
+    With a ``clock`` the client waits on paper only.
+    """
+    waiting = {} if clock is None else {"sleep": clock.sleep, "monotonic": clock.monotonic}
     settings = {"limits": False, "job_ms": 0, **config}
     with running_emulator(EmulatorConfig(**settings)) as emulator:
         sent: list[Sent] = []
@@ -77,7 +82,7 @@ async def account(**config: object) -> AsyncIterator[Account]:
 
         async with (
             aiohttp.ClientSession(middlewares=(write_down,)) as session,
-            Klaviyo("pk_test", base_url=emulator.url, session=session, pacing=NoPacing()) as klaviyo,
+            Klaviyo("pk_test", base_url=emulator.url, session=session, pacing=NoPacing(), **waiting) as klaviyo,
         ):
             yield Account(klaviyo, emulator, sent)
 

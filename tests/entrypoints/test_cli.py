@@ -104,7 +104,7 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("worker",), {}, "nowhere to deliver"),
         (("serve",), {"DREAMFLOW_KLAVIYO__API_KEY": "pk_x\n"}, "DREAMFLOW_KLAVIYO__API_KEY"),
         (("serve",), {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__HOST": "é..x"}, "Cannot listen on é..x"),
-        (("bench", "patience"), {}, "'patience' is not one of 'emulator'"),
+        (("bench", "patience"), {}, "'patience' is not one of 'client', 'emulator'"),
         (("bench", "emulator", "--data", "nowhere"), {}, "There is no folder nowhere"),
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
         (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),

@@ -1,18 +1,19 @@
 """Events: what happened to whom, as read and as written."""
 
 import datetime as dt
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 from typing_extensions import override
 
 from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.models.metric import Metric, metric_from
-from aioklaviyo.models.profile import Identifier, Profile, profile_from
+from aioklaviyo.models.profile import Identifier, LocationAttributes, Profile, ProfilePatch, profile_from
 from aioklaviyo.models.reading import Properties, ReadModel, Timestamp
-from aioklaviyo.models.writing import JsonObject, WriteModel
+from aioklaviyo.models.writing import UNSET, JsonObject, Settable, Unset, WriteModel
 
 _IDENTIFIERS = ("id", "email", "phone_number", "external_id", "anonymous_id", "kx")
+_DETAILS = ("first_name", "last_name", "organization", "locale", "title", "image", "location")
 
 
 class Event(ReadModel):
@@ -37,7 +38,10 @@ class Event(ReadModel):
 
 
 class ProfileRef(WriteModel):
-    """Whose event it is: at least one identifier. Klaviyo creates the profile where none has it."""
+    """Whose event or push token it is: at least one identifier. Klaviyo creates the profile where none has it.
+
+    What is given besides is written to the profile; ``UNSET`` leaves an attribute alone, None clears it.
+    """
 
     id: Identifier | None = None
     email: Identifier | None = None
@@ -46,12 +50,25 @@ class ProfileRef(WriteModel):
     anonymous_id: Identifier | None = None
     kx: Identifier | None = None
     properties: JsonObject | None = None
+    first_name: Settable[str] = UNSET
+    last_name: Settable[str] = UNSET
+    organization: Settable[str] = UNSET
+    locale: Settable[str] = UNSET
+    title: Settable[str] = UNSET
+    image: Settable[str] = UNSET
+    location: LocationAttributes | Literal[Unset.UNSET] = UNSET
+    patch: ProfilePatch | None = None
 
     @model_validator(mode="after")
     def _has_identifier(self) -> Self:
         if not self.identifiers():
             raise ValueError(f"at least one of {', '.join(_IDENTIFIERS)} is needed")
         return self
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether writing it twice is writing it once."""
+        return self.patch is None or self.patch.is_repeatable
 
     def identifiers(self) -> dict[str, str]:
         """The identifiers that are given, by name."""
@@ -64,11 +81,17 @@ class ProfileRef(WriteModel):
         for name, value in self.identifiers().items():
             if name != "id":
                 attributes["_kx" if name == "kx" else name] = value
+        for name in _DETAILS:
+            detail: Any = getattr(self, name)
+            if detail is not UNSET:
+                attributes[name] = detail.wire() if isinstance(detail, LocationAttributes) else detail
         if self.properties is not None:
             attributes["properties"] = dict(self.properties)
         resource: dict[str, Json] = {"type": "profile", "attributes": attributes}
         if self.id is not None:
             resource["id"] = self.id
+        if self.patch is not None and (meta := self.patch.meta()):
+            resource["meta"] = meta
         return resource
 
 
@@ -77,7 +100,8 @@ class NewEvent(WriteModel):
 
     Give each a ``unique_id``: it is the key by which Klaviyo drops a repeat, and without it Klaviyo keeps one event
     per profile, metric and second. ``time`` is cut to the second by Klaviyo; absent means the moment of receipt.
-    ``backfill`` records it without setting off flows.
+    ``backfill`` records it without setting off flows. ``service`` files the metric under an integration of that name
+    instead of the API's.
     """
 
     metric: Annotated[str, Field(min_length=1, max_length=127)]
@@ -88,6 +112,12 @@ class NewEvent(WriteModel):
     value_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
     unique_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     backfill: bool = False
+    service: Annotated[str, Field(min_length=1)] | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether creating it twice is creating it once."""
+        return self.unique_id is not None and self.profile.is_repeatable
 
     @property
     def dedupe_key(self) -> tuple[str, str]:
@@ -99,8 +129,11 @@ class NewEvent(WriteModel):
 
     def wire_attributes(self) -> dict[str, Json]:
         """The attributes without the profile, which a batch states once for all its events."""
+        metric: dict[str, Json] = {"name": self.metric}
+        if self.service is not None:
+            metric["service"] = self.service
         attributes: dict[str, Json] = {
-            "metric": {"data": {"type": "metric", "attributes": {"name": self.metric}}},
+            "metric": {"data": {"type": "metric", "attributes": metric}},
             "properties": dict(self.properties),
         }
         if self.time is not None:
@@ -118,16 +151,16 @@ class NewEvent(WriteModel):
 
 def event_from(resource: Resource) -> Event:
     """Build from a resource object and what was included beside it."""
-    metric = resource.related("metric", "metric")
-    profile = resource.related("profile", "profile")
-    return Event.model_validate(
-        {
-            **resource.attributes,
-            "id": resource.id,
-            "metric_id": resource.related_id("metric"),
-            "profile_id": resource.related_id("profile"),
-            "attribution_ids": resource.related_ids("attributions"),
-            "metric": None if metric is None else metric_from(metric),
-            "profile": None if profile is None else profile_from(profile),
-        }
-    )
+    read: dict[str, Any] = {
+        **resource.attributes,
+        "id": resource.id,
+        "metric_id": resource.related_id("metric"),
+        "profile_id": resource.related_id("profile"),
+    }
+    if attributions := resource.related_ids("attributions"):
+        read["attribution_ids"] = attributions
+    if metric := resource.related("metric", "metric"):
+        read["metric"] = metric_from(metric)
+    if profile := resource.related("profile", "profile"):
+        read["profile"] = profile_from(profile)
+    return Event.model_validate(read)

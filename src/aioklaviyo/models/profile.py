@@ -1,7 +1,7 @@
 """Profiles: people, as read and as written."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -9,6 +9,9 @@ from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.models.reading import Properties, ReadModel, Timestamp
 from aioklaviyo.models.subscription import Subscriptions
 from aioklaviyo.models.writing import UNSET, JsonObject, Settable, Unset, WriteModel
+
+ProfileExtra: TypeAlias = Literal["subscriptions", "predictive_analytics"]
+"""What a profile carries only when asked; predictions are also charged against a stricter limit."""
 
 Coordinate = float | str
 """Degrees. Klaviyo takes and gives numbers and text."""
@@ -121,11 +124,17 @@ class ProfileAttributes(WriteModel):
 
 
 class ProfilePatch(WriteModel):
-    """Changes inside ``properties``: add to or take from lists, or remove names altogether."""
+    """Changes that depend on what is there: inside ``properties``, and to the further e-mail addresses.
+
+    ``append`` adds a value, or each of a list of values, to the list that a property holds; ``unappend`` takes them
+    away; ``unset`` removes properties altogether. Klaviyo finds a profile by its further addresses as by its first.
+    """
 
     append: JsonObject = Field(default_factory=dict[str, Any])
     unappend: JsonObject = Field(default_factory=dict[str, Any])
     unset: tuple[str, ...] = ()
+    add_emails: tuple[Identifier, ...] = ()
+    remove_emails: tuple[Identifier, ...] = ()
 
     @property
     def is_repeatable(self) -> bool:
@@ -134,14 +143,54 @@ class ProfilePatch(WriteModel):
 
     def meta(self) -> dict[str, Json]:
         """The ``meta`` member of the resource object."""
-        changes: dict[str, Json] = {}
+        properties: dict[str, Json] = {}
         if self.append:
-            changes["append"] = dict(self.append)
+            properties["append"] = dict(self.append)
         if self.unappend:
-            changes["unappend"] = dict(self.unappend)
+            properties["unappend"] = dict(self.unappend)
         if self.unset:
-            changes["unset"] = list(self.unset)
-        return {"patch_properties": changes}
+            properties["unset"] = list(self.unset)
+        identifiers: dict[str, Json] = {}
+        if self.add_emails:
+            identifiers["append"] = {"email": list(self.add_emails)}
+        if self.remove_emails:
+            identifiers["unappend"] = {"email": list(self.remove_emails)}
+        patches: dict[str, Json] = {"patch_properties": properties, "patch_identifiers": identifiers}
+        return {name: patch for name, patch in patches.items() if patch}
+
+
+class ProfileImport(WriteModel):
+    """A profile to import: attributes, and more ways to say whose they are.
+
+    ``id`` is looked up first, then the identifiers among the attributes; ``kx`` is what Klaviyo's own links carry.
+    """
+
+    attributes: ProfileAttributes = Field(default_factory=ProfileAttributes)
+    id: Identifier | None = None
+    kx: Identifier | None = None
+    patch: ProfilePatch | None = None
+
+    @property
+    def has_identifier(self) -> bool:
+        """Whether Klaviyo can tell whose attributes these are."""
+        return bool(self.id or self.kx or self.attributes.has_identifier)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether importing it twice is importing it once."""
+        return self.patch is None or self.patch.is_repeatable
+
+    def resource(self) -> dict[str, Json]:
+        """The resource object."""
+        attributes = self.attributes.wire()
+        if self.kx is not None:
+            attributes["_kx"] = self.kx
+        resource: dict[str, Json] = {"type": "profile", "attributes": attributes}
+        if self.id is not None:
+            resource["id"] = self.id
+        if self.patch is not None and (meta := self.patch.meta()):
+            resource["meta"] = meta
+        return resource
 
 
 def profile_from(resource: Resource) -> Profile:

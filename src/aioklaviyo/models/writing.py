@@ -52,3 +52,8 @@ class WriteModel(BaseModel):
             if value is not UNSET:
                 sent[name] = value.wire() if isinstance(value, WriteModel) else value
         return sent
+
+
+def written(part: WriteModel | JsonObject) -> dict[str, Json]:
+    """A model, or a plain object, as it is sent."""
+    return part.wire() if isinstance(part, WriteModel) else dict(part)

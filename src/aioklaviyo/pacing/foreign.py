@@ -7,18 +7,26 @@ what was not ours was foreign. The first sees less than there is when answers ar
 
 import math
 
-MARGIN = 1.5
+MARGIN = 2.0
 """Standard deviations of a Poisson stream that are kept free beyond its mean."""
 SMALLEST_OWN_SHARE = 0.1
 """Of a limit; so much is ours however much somebody else uses."""
-DISTRUST = 0.1
+SEEN_SHARE = 0.85
+"""How much of what somebody else uses shows in answers, about: not what comes after ours in a window."""
+DISTRUST = 0.05
 """Observed time that is made up, without foreign requests, so that a first glimpse is not taken for the whole."""
-HALF_LIFE = 20.0
-"""Long windows after which half of what a 429 taught is forgotten, so that a user who left is noticed."""
+HALF_LIFE = 10.0
+"""How often the memory passes until half of what a 429 taught is forgotten, so that a user who left is noticed."""
+NOBODY = 0.5
+"""Fewer requests within the memory are none; else the last trace of somebody would cost one of every window."""
 
 
 class Foreign:
-    """The estimated rate of requests that are not ours. Pure state: the present is passed in."""
+    """The estimated rate of requests that are not ours. Pure state: the present is passed in.
+
+    Args:
+        memory_seconds: What was seen so long ago counts a third of what is seen now.
+    """
 
     __slots__ = ("_bucket_opened", "_excess", "_memory_seconds", "_met_at", "_met_rate", "_seconds", "_worst")
 
@@ -57,7 +65,8 @@ class Foreign:
     def per_second(self, now: float) -> float:
         """The rate to reckon with."""
         seen = (self._excess + self._worst) / (self._seconds + DISTRUST * self._memory_seconds)
-        return max(seen, self._met(now))
+        rate = max(seen / SEEN_SHARE, self._met(now))
+        return rate if rate * self._memory_seconds >= NOBODY else 0.0
 
     def _met(self, now: float) -> float:
         if not self._met_rate:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aioklaviyo.pacing.foreign import Foreign, room
 from aioklaviyo.pacing.headers import Limit, Told
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.priority import OVERTAKEN_AT_MOST, Priority
 from aioklaviyo.pacing.windows import Window
 from aioklaviyo.rates import Rate
 
@@ -59,6 +59,7 @@ class Gauge:
         self._paused_until = -math.inf
         self._even_until = -math.inf
         self._next_even = now
+        self._even_at_latest = now
         self._even: Limit | None = None
         self._foreign = Foreign(60.0)
         if rate is not None:
@@ -86,15 +87,20 @@ class Gauge:
                 now, room=self._room(window.limit, now), in_flight=self._in_flight, ahead=ahead
             )
             wait = max(wait, blocked)
-        if priority is Priority.BACKGROUND or now < self._even_until:
-            wait = max(wait, self._next_even + paced_ahead * self._step_seconds(now) - now)
-        return wait
+        if priority is Priority.BACKGROUND:
+            return max(wait, self._next_even + paced_ahead * self._step_seconds(now) - now)
+        return max(wait, min(self._next_even, self._even_until) - now)
 
     def take(self, now: float, priority: Priority) -> Ticket:
         """A request is sent. Only when there is no wait."""
         paced = priority is Priority.BACKGROUND or now < self._even_until
+        step = self._step_seconds(now)
         if paced:
-            self._next_even = max(self._next_even, now - CATCH_UP_SECONDS) + self._step_seconds(now)
+            self._next_even = max(self._next_even, now - CATCH_UP_SECONDS) + step
+            self._even_at_latest = self._next_even + OVERTAKEN_AT_MOST * step
+        else:
+            # It takes the place of one that keeps the pace, or the windows would be full before they are over.
+            self._next_even = max(self._next_even, min(self._next_even + step, self._even_at_latest))
         self._in_flight += 1
         self._taken += 1
         self._used_at = now
@@ -156,11 +162,12 @@ class Gauge:
             self._foreign.met(now, per_second=foreign / window.limit.seconds)
 
     def _adopt(self, limits: tuple[Limit, ...]) -> None:
-        """Follow these limits. Windows longer than any of them stay: a day's quota is not told with every answer."""
+        """Follow these limits. A day's quota stays where they do not speak of one."""
         if not limits:
             return
         known = tuple(window.limit for window in self._windows)
-        limits = (*limits, *(limit for limit in known if limit.seconds > limits[-1].seconds))
+        told_seconds = max(PACED_SECONDS, limits[-1].seconds)
+        limits = (*limits, *(limit for limit in known if limit.seconds > told_seconds))
         if limits == known:
             return
         answered = self._windows[-1].answered() if self._windows else []

@@ -122,7 +122,8 @@ class LocalPacing:
                 if waiter.slot.done():  # cancelled in this very moment
                     self._queue.leave(waiter)
                     break
-                wait = self._wait_seconds(waiter.lane, now, waiter.priority)
+                priority = Priority.INTERACTIVE if self._queue.is_due(waiter) else waiter.priority
+                wait = self._wait_seconds(waiter.lane, now, priority)
                 if wait <= 0:
                     self._queue.go(waiter)
                     waiter.slot.set_result(self._take(waiter.lane, now, waiter.priority))

@@ -2,6 +2,9 @@
 
 import enum
 
+OVERTAKEN_AT_MOST = 9
+"""How many interactive calls go in a row while a background call waits."""
+
 
 class Priority(enum.IntEnum):
     """How urgent a call is; the lower number goes first."""

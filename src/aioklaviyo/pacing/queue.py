@@ -2,8 +2,8 @@
 
 Calls that are charged alike form a lane. Within a lane and a priority, the first come go first. Between lanes and
 priorities, interactive calls go before background ones, the longest waiting first; but while background calls wait for
-a quota, every tenth of its slots goes to them. So the n-th background call of a lane goes after 10 n slots at most, as
-far as its even pace lets it.
+a quota, every tenth of its slots goes to them, without regard to their even pace. So the n-th background call in line
+for a quota goes after 10 n of its slots at most.
 """
 
 import asyncio
@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from aioklaviyo.pacing.model import Slot
-from aioklaviyo.pacing.priority import Priority
-
-OVERTAKEN_AT_MOST = 9
-"""How many interactive calls go in a row while a background call waits."""
+from aioklaviyo.pacing.priority import OVERTAKEN_AT_MOST, Priority
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +110,11 @@ class Queue:
     def _is_waiting(self, waiter: Waiter) -> bool:
         return waiter.number in self._lanes.get((waiter.lane, waiter.priority), ())
 
-    def _order(self, waiter: Waiter) -> tuple[int, int]:
-        is_due = waiter.priority is Priority.BACKGROUND and any(
+    def is_due(self, waiter: Waiter) -> bool:
+        """Whether it was overtaken often enough."""
+        return waiter.priority is Priority.BACKGROUND and any(
             self._overtaken[key] >= OVERTAKEN_AT_MOST for key in waiter.lane
         )
-        return (-1 if is_due else int(waiter.priority), waiter.number)
+
+    def _order(self, waiter: Waiter) -> tuple[int, int]:
+        return (-1 if self.is_due(waiter) else int(waiter.priority), waiter.number)

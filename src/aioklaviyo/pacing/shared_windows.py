@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from aioklaviyo.pacing import foreign, gauge, queue, windows
+from aioklaviyo.pacing import foreign, gauge, priority, windows
 from aioklaviyo.pacing.headers import Limit, Told
 
 if TYPE_CHECKING:
@@ -168,12 +168,14 @@ def _script() -> str:
         "DRIFT": windows.DRIFT,
         "MARGIN": foreign.MARGIN,
         "OWN_SHARE": foreign.SMALLEST_OWN_SHARE,
+        "SEEN_SHARE": foreign.SEEN_SHARE,
         "DISTRUST": foreign.DISTRUST,
         "HALF_LIFE": foreign.HALF_LIFE,
+        "NOBODY": foreign.NOBODY,
         "PACED_SECONDS": gauge.PACED_SECONDS,
         "CATCH_UP": gauge.CATCH_UP_SECONDS,
         "SCOUT": gauge.SCOUT_SECONDS,
-        "OVERTAKEN": queue.OVERTAKEN_AT_MOST,
+        "OVERTAKEN": priority.OVERTAKEN_AT_MOST,
         "LEASE": LEASE_SECONDS,
     }
     text = resources.files("aioklaviyo.pacing").joinpath("windows.lua").read_text(encoding="utf-8")

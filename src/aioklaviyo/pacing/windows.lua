@@ -2,7 +2,7 @@
 -- KEYS[1]  a hash: what is known of the quota. KEYS[2]  a sorted set: requests by the moment they were answered; those
 -- under way by the moment their lease ends, so that those of a process that died are forgotten in the end.
 -- ARGV[1]  what to do; the rest belongs to it, see the end. The time is the server's own.
--- DRIFT, MARGIN, OWN_SHARE, DISTRUST, HALF_LIFE, PACED_SECONDS, CATCH_UP, SCOUT, OVERTAKEN, LEASE: see shared_windows.py.
+-- The names in capitals are the constants of the modules in Python; `shared_windows` writes them before this text.
 
 local state, calls = KEYS[1], KEYS[2]
 local clock = redis.call('TIME')
@@ -44,7 +44,9 @@ local function foreign()
   if #limits == 0 then return 0 end
   local seen = (number('excess', 0) + number('worst', 0)) / (number('seconds', 0) + DISTRUST * memory())
   local met = number('met', 0) * 0.5 ^ ((now - number('met_at', now)) / (HALF_LIFE * memory()))
-  return math.max(seen, met)
+  local rate = math.max(seen / SEEN_SHARE, met)
+  if rate * memory() < NOBODY then return 0 end
+  return rate
 end
 
 local function room(limit)
@@ -101,8 +103,9 @@ local function wait_for(background)
   elseif number('overtaken', 0) >= OVERTAKEN and number('patient_until', 0) > now and number('next_even', 0) <= now then
     wait = SCOUT
   end
-  if is_even(background) then wait = math.max(wait, number('next_even', now) - now) end
-  return wait
+  local even = number('next_even', now)
+  if not background then even = math.min(even, number('even_until', 0)) end
+  return math.max(wait, even - now)
 end
 
 local function take(background, lease, count)
@@ -117,9 +120,14 @@ local function take(background, lease, count)
     if wait > 0 then break end
     given = given + 1
     redis.call('ZADD', calls, exact(now + lease), string.format('%d', before + given))
+    local even = number('next_even', now)
     if is_even(background) then
-      note('next_even', math.max(number('next_even', now), now - CATCH_UP) + step())
+      even = math.max(even, now - CATCH_UP) + step()
+      note('even_at_latest', even + OVERTAKEN * step())
+    else
+      even = math.max(even, math.min(even + step(), number('even_at_latest', 0)))
     end
+    note('next_even', even)
     if background then
       note('overtaken', 0)
     elseif number('patient_until', 0) > now then
@@ -130,7 +138,8 @@ local function take(background, lease, count)
     note('taken', string.format('%d', before + given))
     if not background then note('urgent_until', 0) end
   end
-  if background and given < count then note('patient_until', now + 2) end
+  -- It asks again after its wait, or after a second; not much later, it is not there any more.
+  if background and given < count then note('patient_until', now + math.min(wait, 1) + 0.1) end
   keep()
   local shortest, occupied = 0, 0
   if #limits > 0 then
@@ -159,7 +168,9 @@ local function settle(id, told, seconds, used, shortest, taken, occupied)
     local new = parsed(told)
     if new[1] then
       for _, limit in ipairs(limits) do
-        if limit.seconds > new[#new].seconds then told = told .. ' ' .. limit.seconds .. ':' .. limit.requests end
+        if limit.seconds > math.max(PACED_SECONDS, new[#new].seconds) then
+          told = told .. ' ' .. limit.seconds .. ':' .. limit.requests
+        end
       end
       if told ~= known.limits then note('limits', told) end
       limits = parsed(told)
@@ -210,7 +221,9 @@ limits = parsed(known.limits or ARGV[2])
 if act == 'take' then
   return take(ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5]))
 elseif act == 'settle' then
-  settle(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]))
+  local numbers = {}
+  for i = 5, 9 do numbers[#numbers + 1] = tonumber(ARGV[i]) end
+  settle(ARGV[3], ARGV[4], unpack(numbers))
 elseif act == 'throttle' then
   throttle(ARGV[3], tonumber(ARGV[4]))
 elseif act == 'give_back' then

@@ -38,7 +38,7 @@ class Accounts(Area):
 
 
 def _first_account(document: Json) -> Account:
-    accounts = jsonapi.collection(document)
+    accounts = list(jsonapi.collection(document))
     if not accounts:
         raise MalformedDocumentError("data is empty")
     return account_from(accounts[0])

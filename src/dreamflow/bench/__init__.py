@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class BenchName(StrEnum):
     """The benches there are; each is the module of its name."""
 
+    CLIENT = "client"
     EMULATOR = "emulator"
 
 

@@ -10,12 +10,13 @@ from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from dreamflow.bench.emulator.subject import Client, SubjectError, client, served, started
+from dreamflow.bench.emulator.subject import Client, client, served
 from dreamflow.bench.emulator.tour import AREAS, EXPECTED, SdkMissingError, take
 from dreamflow.bench.emulator.traffic import BULK, METRICS, PER_PROFILE, Traffic
 from dreamflow.bench.http_load import LoadError, drive
 from dreamflow.bench.model import Broken, Measured, Outcome, Row, Skipped, at_least, at_most
 from dreamflow.bench.repeating import percentile, repeat
+from dreamflow.bench.subject import SubjectError, started
 from dreamflow.kit.clock import SystemClock
 from klaviyo_emulator import Emulator, EmulatorConfig
 from klaviyo_emulator.testing import running_emulator

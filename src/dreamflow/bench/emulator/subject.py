@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from dreamflow.bench.emulator.traffic import HEADERS
+from dreamflow.bench.subject import Subject, SubjectError, started
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator
     from pathlib import Path
 
-_URL = re.compile(r"http://\S+")
 _SECONDS = 60.0
-_PATIENCE = 30.0
-
-
-class SubjectError(Exception):
-    """The emulator did not do what it was asked. The message says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A served emulator."""
-
-    url: str
-    process: subprocess.Popen[str]
-
-    def kill(self) -> None:
-        """End it as a power cut would, as far as a process can tell."""
-        self.process.kill()
-        self.process.wait(_PATIENCE)
 
 
 class Client:
@@ -88,21 +66,3 @@ def served(file: Path) -> Generator[Subject]:
     """An emulator on this file, without limits and without the time that jobs take on purpose, until the block ends."""
     with started("klaviyo_emulator", "--port", "0", "--limits", "off", "--job-ms", "0", "--data", str(file)) as subject:
         yield subject
-
-
-@contextmanager
-def started(*arguments: str) -> Generator[Subject]:
-    """A command that says its URL when it listens, until the block ends. Raises SubjectError when it does not."""
-    command: Sequence[str] = (sys.executable, "-m", *arguments)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - of this program
-        try:
-            url = _URL.search(process.stdout.readline() if process.stdout else "")
-            if url is None:
-                raise SubjectError(f"{arguments[0]} ended before it listened")
-            yield Subject(url[0], process)
-        finally:
-            process.terminate()
-            try:
-                process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()

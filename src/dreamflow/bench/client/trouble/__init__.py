@@ -1,0 +1,1 @@
+"""How steadfast the client is when one request in eight goes wrong: nothing lost, doubled, or kept back."""
