@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from aioklaviyo._version import __version__
 
 if TYPE_CHECKING:
-    from aioklaviyo import filters
+    from aioklaviyo import filters, webhooks
     from aioklaviyo.api import Api, RawResponse
+    from aioklaviyo.bulk import BulkResult, Failed
     from aioklaviyo.client import DEFAULT_BASE_URL, DEFAULT_REVISION, Klaviyo
     from aioklaviyo.errors import (
         CallRecord,
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     )
     from aioklaviyo.models.subscription import Subscriptions
     from aioklaviyo.models.writing import UNSET, Unset
+    from aioklaviyo.pacing.local import LocalPacing
     from aioklaviyo.pacing.model import Pacing
     from aioklaviyo.pacing.priority import Priority
+    from aioklaviyo.pacing.redis import RedisPacing
     from aioklaviyo.pacing.unlimited import NoPacing
     from aioklaviyo.pagination import Listing, Page
     from aioklaviyo.resources.event_batch import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
@@ -63,6 +66,7 @@ __all__ = [
     "UNSET",
     "Account",
     "Api",
+    "BulkResult",
     "CallRecord",
     "Conflict",
     "ConnectionFailed",
@@ -70,11 +74,13 @@ __all__ = [
     "DeadlineExceeded",
     "ErrorDetail",
     "Event",
+    "Failed",
     "Filter",
     "InvalidRequest",
     "Klaviyo",
     "KlaviyoError",
     "Listing",
+    "LocalPacing",
     "Location",
     "LocationAttributes",
     "Metric",
@@ -92,6 +98,7 @@ __all__ = [
     "ProfileRef",
     "RateLimited",
     "RawResponse",
+    "RedisPacing",
     "RequestRejected",
     "ServerUnavailable",
     "Subscriptions",
@@ -100,10 +107,12 @@ __all__ = [
     "Upserted",
     "__version__",
     "filters",
+    "webhooks",
 ]
 
 _HOMES = {
     "aioklaviyo.api": "Api RawResponse",
+    "aioklaviyo.bulk": "BulkResult Failed",
     "aioklaviyo.client": "DEFAULT_BASE_URL DEFAULT_REVISION Klaviyo",
     "aioklaviyo.errors": """CallRecord Conflict ConnectionFailed CredentialsRejected DeadlineExceeded ErrorDetail
         InvalidRequest KlaviyoError NotFound OutcomeUnknown PayloadTooLarge RateLimited RequestRejected
@@ -115,19 +124,22 @@ _HOMES = {
     "aioklaviyo.models.profile": "Location LocationAttributes Profile ProfileAttributes ProfilePatch Upserted",
     "aioklaviyo.models.subscription": "Subscriptions",
     "aioklaviyo.models.writing": "UNSET Unset",
+    "aioklaviyo.pacing.local": "LocalPacing",
     "aioklaviyo.pacing.model": "Pacing",
     "aioklaviyo.pacing.priority": "Priority",
+    "aioklaviyo.pacing.redis": "RedisPacing",
     "aioklaviyo.pacing.unlimited": "NoPacing",
     "aioklaviyo.pagination": "Listing Page",
     "aioklaviyo.resources.event_batch": "MAX_BATCH_BYTES MAX_BATCH_EVENTS",
 }
+_MODULES = ("filters", "webhooks")
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
-    if name == "filters":
-        return import_module("aioklaviyo.filters")
+    if name in _MODULES:
+        return import_module(f"aioklaviyo.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_HOME_OF[name]), name)

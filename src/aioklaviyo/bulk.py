@@ -291,7 +291,7 @@ def _divided(part: Sequence[E], named: set[int]) -> list[Sequence[E]]:
 
 
 # A refusal may name one culprit of many: taking them out one at a time would cost a request each.
-_NAMED_ROUNDS = 3
+_NAMED_ROUNDS = 16
 
 
 def told_by_job(errors: Sequence[JobError]) -> tuple[ErrorDetail, ...]:

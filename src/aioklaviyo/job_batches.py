@@ -53,7 +53,7 @@ MAX_JOB_BYTES = 5_000_000
 """How long the body of a job may be."""
 IN_FLIGHT = 4
 """How many jobs are under way at once, of the hundreds that Klaviyo allows."""
-JOB_SECONDS = 1_800.0
+JOB_SECONDS = 3_600.0
 """How long a job is waited for; most are done within minutes."""
 
 _ENVELOPE_BYTES = 1_000
@@ -100,32 +100,12 @@ class JobKind(Generic[T, J]):
         return call
 
     async def finished(
-        self,
-        caller: Caller,
-        job: J,
-        *,
-        timeout_seconds: float,
-        progress: Callable[[J], None] | None = None,
-        is_patient: bool = False,
+        self, caller: Caller, job: J, *, timeout_seconds: float, progress: Callable[[J], None] | None = None
     ) -> J:
-        """The job as it is when it is finished; see ``jobs.finished``.
-
-        Args:
-            caller: Makes the calls.
-            job: As it was answered when it was made.
-            timeout_seconds: How long to wait at most.
-            progress: Told of every state.
-            is_patient: Whether to go on asking where it cannot be read for a while.
-        """
+        """The job as it is when it is finished; see ``jobs.finished``."""
 
         async def read(job_id: str) -> J:
-            nonlocal job
-            try:
-                job = (await caller.send(self.reads.call(job_id))).one(self.parse)
-            except KlaviyoError as error:
-                if not (is_patient and error.may_repeat):
-                    raise
-            return job
+            return (await caller.send(self.reads.call(job_id))).one(self.parse)
 
         return await finished(
             caller, job, read, path=self.reads.path, timeout_seconds=timeout_seconds, progress=progress
@@ -157,7 +137,7 @@ class JobRun(Generic[T, J]):
         kind: Which job.
         already: Asked where a job may have refused something because it, or one like it, had done it before. None:
             doing it again is no reason to refuse it.
-        job_seconds: How long a job is waited for.
+        job_timeout_seconds: How long a job is waited for.
     """
 
     def __init__(
@@ -166,14 +146,14 @@ class JobRun(Generic[T, J]):
         kind: JobKind[T, J],
         *,
         already: Already[T] | None,
-        job_seconds: float,
+        job_timeout_seconds: float,
     ) -> None:
-        if not job_seconds > 0:
-            raise ValueError("job_seconds must be positive")
+        if not job_timeout_seconds > 0:
+            raise ValueError("job_timeout_seconds must be positive")
         self._caller = caller
         self._kind = kind
         self._already = already
-        self._job_seconds = job_seconds
+        self._job_timeout_seconds = job_timeout_seconds
         self._last_of: dict[str, asyncio.Event] = {}
         self._held: list[T] = []
 
@@ -273,7 +253,7 @@ class JobRun(Generic[T, J]):
             return
         tally.job_ids.append(job.id)
         try:
-            job = await self._kind.finished(self._caller, job, timeout_seconds=self._job_seconds, is_patient=True)
+            job = await self._kind.finished(self._caller, job, timeout_seconds=self._job_timeout_seconds)
         except KlaviyoError as error:
             if isinstance(error, CredentialsRejected):
                 tally.stopped_by = error

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -132,8 +132,8 @@ def collection(document: Json) -> Iterator[Resource]:
         yield _resource(data.pop(), included, f"data[{index}]")
 
 
-def next_cursor(document: Json) -> str | None:
-    """The cursor inside ``links.next``; None on the last page.
+def next_cursor(document: Json, names: Sequence[str] = ("page[cursor]",)) -> str | None:
+    """The cursor inside ``links.next``, under the first of these names that it has; None on the last page.
 
     Only the cursor is taken. The link's host is never contacted, so credentials cannot follow it.
     """
@@ -144,12 +144,13 @@ def next_cursor(document: Json) -> str | None:
     if not isinstance(link, str):
         raise MalformedDocumentError("links.next is not a string")
     try:
-        cursors = parse_qs(urlsplit(link).query).get("page[cursor]", [])
+        query = parse_qs(urlsplit(link).query)
     except ValueError as error:
         raise MalformedDocumentError("links.next is not a URL") from error
-    if not cursors:
-        raise MalformedDocumentError("links.next has no page[cursor]")
-    return cursors[0]
+    for name in names:
+        if name in query:
+            return query[name][0]
+    raise MalformedDocumentError(f"links.next has no {names[0]}")
 
 
 def error_details(document: Json) -> tuple[ErrorDetail, ...]:

@@ -7,6 +7,7 @@ import enum
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -105,11 +106,11 @@ class Operation:
             None if data is None else encoded(self.method, path, {"data": data}),
             self.repeats if is_repeatable is None else is_repeatable,
             self.need,
-            (Charge(charge_key(self.method, self.path), self.rate), *_parameter_charges(query)),
+            (_charge(self.method, self.path, self.rate), *(_parameter_charges(query) if query else ())),
         )
 
     def _path_to(self, ids: Sequence[str]) -> str:
-        parts = _PLACEHOLDER.split(self.path)
+        parts = _fixed_parts(self.path)
         if len(parts) != len(ids) + 1:
             raise TypeError(f"{self.id} takes {len(parts) - 1} ids")
         path = parts[0]
@@ -124,6 +125,17 @@ class Operation:
             )
         _require_unicode(identifier, method=self.method, path=self.path, parameter="id")
         return quote(identifier, safe="")
+
+
+# Operations are constants, so there are as many of both as there are operations.
+@cache
+def _fixed_parts(template: str) -> Sequence[str]:
+    return _PLACEHOLDER.split(template)
+
+
+@cache
+def _charge(method: str, template: str, rate: Rate) -> Charge:
+    return Charge(charge_key(method, template), rate)
 
 
 def charge_key(method: str, template: str) -> str:

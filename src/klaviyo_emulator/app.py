@@ -13,6 +13,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,12 @@ _WITHOUT_RATE_HEADERS = frozenset({401, 429})
 _LOG = logging.getLogger("klaviyo_emulator")
 
 
+@cache
+def _router() -> Router:
+    """All paths, which never change: one tree for all emulators of a process, so that each opens quickly."""
+    return Router(operations().values())
+
+
 def build_app(deck: Deck) -> Starlette:
     """The ASGI application.
 
@@ -192,7 +199,7 @@ class Api:
         self._context = deck.context
         self._pump = deck.pump
         self._instruments = deck.instruments
-        self._router = Router(operations().values())
+        self._router = _router()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

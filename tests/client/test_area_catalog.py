@@ -132,21 +132,24 @@ async def test_every_job_over_items_does_what_it_says() -> None:
         begun = await items.bulk_create([item("FOX"), item("OWL")])
         assert (begun.verb, begun.total_count) == ("create", 2)
         states: list[str | None] = []
-        done = await items.wait_for(begun, progress=lambda job: states.append(job.status))
+        done = await items.wait(begun, progress=lambda job: states.append(job.status))
         assert (done.completed_count, done.failed_count, states[-1]) == (2, 0, "complete")
         read = await items.get_create_job(begun.id, include=("items",))
         assert {each.title for each in read.items or ()} == {"The fox"}
         assert set(read.entry_ids or ()) == {catalog_id("FOX"), catalog_id("OWL")}
         begun = await items.bulk_update([CatalogItemChanges(id=catalog_id("FOX"), price=3)])
-        assert (await items.wait_for(begun)).verb == "update"
+        assert (await items.wait(begun)).verb == "update"
         assert (await items.get_update_job(begun.id, include=("items",))).entry_ids == (catalog_id("FOX"),)
         assert (await items.get(catalog_id("FOX"))).price == 3
         begun = await items.bulk_delete([catalog_id("FOX"), catalog_id("CAT")])
-        done = await items.wait_for(begun)
+        done = await items.wait(begun)
         assert (done.verb, done.completed_count, done.failed_count) == ("delete", 1, 1)
         assert (await items.get_delete_job(begun.id)).errors == done.errors
         assert [each.external_id async for each in items.list()] == ["OWL"]
+        lean = await items.get_delete_job(begun.id, fields=("status",))
+        assert (lean.status, lean.completed_count) == ("complete", None)
         for jobs in (items.list_create_jobs, items.list_update_jobs, items.list_delete_jobs):
+            assert [each.completed_count async for each in jobs(fields=("status",))] == [None]
             assert [each.status async for each in jobs(status="complete")] == ["complete"]
             assert [each async for each in jobs(status="cancelled")] == []
         assert here.succeeded() >= resources("catalog_item_jobs")
@@ -158,15 +161,15 @@ async def test_every_job_over_variants_does_what_it_says() -> None:
         variants = here.klaviyo.catalog_variants
         await here.klaviyo.catalog_items.create(item())
         begun = await variants.bulk_create([variant("A"), variant("B")])
-        await variants.wait_for(begun)
+        await variants.wait(begun)
         read = await variants.get_create_job(begun.id, include=("variants",))
         assert {each.sku for each in read.variants or ()} == {"A", "B"}
         begun = await variants.bulk_update([CatalogVariantChanges(id=catalog_id("A"), inventory_quantity=0)])
-        await variants.wait_for(begun)
+        await variants.wait(begun)
         assert (await variants.get_update_job(begun.id, include=("variants",))).completed_count == 1
         assert (await variants.get(catalog_id("A"))).inventory_quantity == 0
         begun = await variants.bulk_delete([catalog_id("A")])
-        await variants.wait_for(begun)
+        await variants.wait(begun)
         assert (await variants.get_delete_job(begun.id)).completed_count == 1
         assert [each.sku async for each in variants.list()] == ["B"]
         for jobs in (variants.list_create_jobs, variants.list_update_jobs, variants.list_delete_jobs):
@@ -181,16 +184,16 @@ async def test_every_job_over_categories_does_what_it_says() -> None:
         await here.klaviyo.catalog_items.create(item())
         new = NewCatalogCategory(external_id="WOOD", name="Wood", item_ids=(catalog_id("FOX"),))
         begun = await categories.bulk_create([new, NewCatalogCategory(external_id="SEA", name="Sea")])
-        await categories.wait_for(begun)
+        await categories.wait(begun)
         read = await categories.get_create_job(begun.id, include=("categories",))
         assert {each.name for each in read.categories or ()} == {"Wood", "Sea"}
         changes = CatalogCategoryChanges(id=new.id, name="The wood", item_ids=())
         begun = await categories.bulk_update([changes])
-        await categories.wait_for(begun)
+        await categories.wait(begun)
         assert (await categories.get_update_job(begun.id, include=("categories",))).entry_ids == (new.id,)
         assert [each async for each in categories.item_ids(new.id)] == []
         begun = await categories.bulk_delete([new.id])
-        await categories.wait_for(begun)
+        await categories.wait(begun)
         assert (await categories.get_delete_job(begun.id)).completed_count == 1
         assert [each.name async for each in categories.list()] == ["Sea"]
         for jobs in (categories.list_create_jobs, categories.list_update_jobs, categories.list_delete_jobs):

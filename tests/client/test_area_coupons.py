@@ -98,7 +98,7 @@ async def test_every_operation_on_codes_does_what_it_says() -> None:
 
         begun = await codes.bulk_create([code("B"), code("C"), code("A")])
         states: list[str | None] = []
-        done = await codes.wait_for(begun, progress=lambda job: states.append(job.status))
+        done = await codes.wait(begun, progress=lambda job: states.append(job.status))
         assert (done.completed_count, done.failed_count, states[-1]) == (2, 1, "complete")
         job = await codes.get_create_job(begun.id, include=("coupon-codes",))
         assert sorted(each.id for each in job.coupon_codes or ()) == ["TEN-B", "TEN-C"]

@@ -103,7 +103,7 @@ async def test_every_operation_of_flows_does_what_it_says() -> None:
             entry_action_id="wait",
             reentry_criteria=ReentryCriteria(duration=1, unit="day"),
         )
-        made = await flows.create("Welcome", definition)
+        made = await flows.create("Welcome", definition, additional_fields=("definition",))
         assert (made.name, made.status, made.archived, made.trigger_type) == (
             "Welcome",
             "draft",

@@ -4,7 +4,9 @@ import datetime as dt
 
 import pytest
 
-from aioklaviyo import NotFound, ProfileAttributes, filters
+from aioklaviyo import NotFound, PayloadTooLarge, ProfileAttributes, filters
+from aioklaviyo.resources.lists import MAX_MEMBERS_PER_CALL
+from client.client_server import Connect, Reply, Serve
 from client.emulated import account, resources
 
 
@@ -48,3 +50,15 @@ async def test_every_operation_of_lists_does_what_it_says() -> None:
             await lists.get(made.id)
         assert here.succeeded() >= resources("lists")
         here.check()
+
+
+async def test_more_members_than_klaviyo_takes_at_once_cost_no_call(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reply(204))
+    lists = (await connect(server.url)).lists
+    crowd = [f"01M1{number:022}" for number in range(MAX_MEMBERS_PER_CALL + 1)]
+    for change in (lists.add_members, lists.remove_members):
+        with pytest.raises(PayloadTooLarge, match="at most 1,000") as caught:
+            await change("Y6nRLr", crowd)
+        assert caught.value.attempts == 0
+        await change("Y6nRLr", crowd[1:])
+    assert [len(request.json["data"]) for request in server.received] == [1_000, 1_000]

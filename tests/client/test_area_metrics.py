@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -85,6 +87,25 @@ def counted(cursor: str | None = None, name: str = "page%5Bcursor%5D", **attribu
     link = None if cursor is None else f"https://a.klaviyo.com/api/metric-aggregates?{name}={cursor}"
     data = {"type": "metric-aggregate", "id": "7", "attributes": {**COUNTED, **attributes}}
     return Reply(document={"data": data, "links": {"next": link}})
+
+
+def test_events_are_light_to_import() -> None:
+    # An event names its metric; what a metric sets off is a matter of metrics alone.
+    code = "import sys, aioklaviyo.resources.events; print(*(name for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    brought = set(done.stdout.split())
+    assert "aioklaviyo.models.metric" in brought
+    not_needed = (
+        "flow",
+        "full_metric",
+        "full_profile",
+        "metric_property",
+        "profile_list",
+        "segment",
+        "tag",
+        "template",
+    )
+    assert not brought & {f"aioklaviyo.models.{name}" for name in not_needed}
 
 
 async def test_every_operation_of_metrics_does_what_it_says() -> None:

@@ -166,6 +166,16 @@ async def test_a_report_of_many_groups_comes_in_pages() -> None:
         here.check()
 
 
+@pytest.mark.parametrize("name", ["page_cursor", "page%5Bcursor%5D"])
+async def test_a_page_is_asked_for_by_the_cursor_of_the_link(serve: Serve, connect: Connect, name: str) -> None:
+    link = f"https://a.klaviyo.com/api/flow-series-reports?{name}=a%2Bb"
+    last = {"data": {"attributes": {"results": [{}]}}}
+    server = await serve(Reply(document={**last, "links": {"next": link}}), Reply(document=last))
+    klaviyo = await connect(server.url)
+    assert len(await every(ask(klaviyo))) == 2
+    assert [request.target.partition("?")[2] for request in server.received] == ["", "page_cursor=a%2Bb"]
+
+
 def ask(klaviyo: Klaviyo, **more: Any) -> Listing[Any]:
     asked: dict[str, Any] = {
         "statistics": ["opens"],

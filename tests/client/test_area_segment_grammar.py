@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioklaviyo import NewEvent, ProfileRef
+from aioklaviyo.models import segment
 from aioklaviyo.models.flow_definition import (
     Action,
     ConditionalSplitData,
@@ -205,3 +206,12 @@ async def _write_and_read(definition: SegmentDefinition) -> None:
         assert made.definition == wanted
         read = await klaviyo.segments.get(made.id)
         assert read.definition == wanted
+
+
+def test_every_name_has_a_home_and_no_other_has() -> None:
+    assert dir(segment) == segment.__all__
+    for name in segment.__all__:
+        assert getattr(segment, name) is not None
+    for name in ("Everybody", "Part", "at_least_once"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(segment, name)

@@ -164,6 +164,18 @@ async def test_each_keeps_a_deadline_of_its_own(serve: Serve, connect: Connect) 
     patient.cancel()
 
 
+async def test_the_haste_of_one_is_not_that_of_others(serve: Serve, connect: Connect) -> None:
+    server = await serve(script=lambda received: Silence() if len(server.received) == 1 else everybody(received))
+    client = await connect(server.url, attempt_timeout_seconds=0.05)
+    patient, *_ = many(client, "a", deadline_seconds=30)
+    hasty, *_ = many(client, "b", deadline_seconds=0.02)
+    with pytest.raises(DeadlineExceeded):
+        await hasty
+    found = await patient
+    assert found is not None
+    assert found.external_id == "a"
+
+
 async def test_an_error_reaches_everybody_as_one_of_their_own(serve: Serve, connect: Connect) -> None:
     server = await serve(Reply(503, problem(503)))
     client = await connect(server.url, max_attempts=1)

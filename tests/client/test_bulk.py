@@ -173,6 +173,34 @@ async def test_when_klaviyo_is_away_not_every_event_is_tried(bulk: Any) -> None:
     assert (len(batches(server)), len(singles(server))) == (1, 16)
 
 
+async def test_what_a_lost_batch_may_have_brought_is_never_called_unsent(bulk: Any) -> None:
+    throttled = Reply(429, problem(429), {"Retry-After": "59"})
+    _, client = await bulk(lambda received: Reset() if received.path == BATCHES else throttled)
+    result = await client.events.send_all(event(str(n)) for n in range(30))
+    assert (len(result.unknown), result.unsent) == (30, ())
+    server, client = await bulk(Reply(503), max_attempts=1)
+    imported = await client.profile_imports.import_all([ProfileAttributes(external_id="x")])
+    assert (len(imported.unknown), imported.unknown[0].error.may_repeat) == (1, True)
+    await server.stop()
+    result = await client.events.send_all(event(str(n)) for n in range(30))
+    assert (len(result.unsent), result.unknown) == (30, ())
+
+
+async def test_what_waits_and_has_no_room_waits_on(bulk: Any) -> None:
+    server, client = await bulk(Reply(202))
+    heavy = {"t": "x" * 3_000_000}
+    both = ProfileRef(external_id="x", email="a@b.c")
+    events = [
+        event("u"),
+        NewEvent(metric="M", profile=both, unique_id="u", properties=heavy),
+        event("v", properties=heavy),
+        *(event(str(n), who="y") for n in range(5)),
+    ]
+    result = await client.events.send_all(events, max_in_flight=1)
+    assert (result.sent, result.total) == (8, 8)
+    assert [key for received in server.received for _, key in keys_in(received) if key in {"u", "v"}] == ["u", "u", "v"]
+
+
 def refusing(*bad: str, by_pointer: bool) -> Any:
     """Klaviyo's way with a batch that has something wrong: nothing of it is taken."""
 
@@ -201,6 +229,13 @@ async def test_a_refused_batch_loses_the_bad_ones_only(bulk: Any, by_pointer: bo
     assert (result.sent, sorted(failed.item.unique_id or "" for failed in result.refused)) == (798, ["3", "700"])
     assert len(batches(server)) <= at_most
     assert len(singles(server)) <= 60
+
+
+async def test_very_many_bad_ones_do_not_cost_a_batch_each(bulk: Any) -> None:
+    server, client = await bulk(refusing(*map(str, range(500)), by_pointer=True))
+    result = await client.events.send_all(event(str(n)) for n in range(500))
+    assert len(result.refused) == 500
+    assert len(batches(server)) < 100
 
 
 async def test_a_pointer_to_a_profile_means_all_of_its_events(bulk: Any) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import datetime as dt
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from email.utils import format_datetime
+from urllib.parse import parse_qs
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,10 @@ from aioklaviyo import (
 )
 from aioklaviyo.calls import Reply
 from aioklaviyo.operations import Call, Need, Operation
+from aioklaviyo.pacing.local import LocalPacing
+from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import L
+from aioklaviyo.resources.area import Area
 from aioklaviyo.retry import Fault, RetryPolicy
 from aioklaviyo.transport import Answer, Failure
 from client.virtual_calls import (
@@ -86,7 +91,7 @@ LOST = ended(
     acts=st.booleans(),
 )
 BUSY = st.builds(
-    lambda seconds, acts: Step(answer(503, Retry_After=str(seconds)), 0.1, acts, seconds),
+    lambda seconds, acts: Step(answer(503, Retry_After=str(seconds)), 0.1, acts=acts, asks_seconds=seconds),
     st.integers(0, 12),
     st.booleans(),
 )
@@ -236,7 +241,7 @@ def check_effects(played: Played) -> None:
 
 def check_ending(played: Played) -> None:
     """What is returned or raised follows from the last attempt, and it was right to stop there."""
-    call, result, policy = played.call, played.result, played.policy
+    call, result = played.call, played.result
     if not played.attempts:
         # The wait for a slot was too long, or exactly as long as the call may take.
         assert isinstance(result, RateLimited if played.refused_slots else DeadlineExceeded)
@@ -315,3 +320,117 @@ def test_what_a_lost_attempt_has_deleted_is_deleted(call: Call, before: list[Ste
         is_gone = after is GONE and call is DELETE and any(is_ambiguous(a, call) for a in played.attempts)
         event(f"gone: {is_gone}")
         assert isinstance(played.result, Reply) is (is_gone or after.acts)
+
+
+@settings(max_examples=100)
+@given(
+    things=st.lists(st.sampled_from("abc"), min_size=1, max_size=8),
+    script=st.lists(st.one_of(THROTTLED, THROTTLED, LOST, GOOD), max_size=10),
+    allowed=st.floats(1, 40),
+)
+def test_a_throttled_endpoint_is_left_alone_by_every_call(
+    things: list[str], script: list[Step], allowed: float
+) -> None:
+    async def main(loop: SteppedLoop) -> list[Attempt]:
+        transport = ScriptedTransport([*script, Step(answer(200, DOCUMENT), 0.1)])
+        made = caller(transport, LocalPacing(monotonic=loop.time, sleep=asyncio.sleep))
+        read = Operation("get_thing", "GET", "/api/things/{id}", L)
+        calls = [made.send(read.call(thing), allowed) for thing in things]
+        results = await asyncio.gather(*calls, made.send(CREATE, allowed), return_exceptions=True)
+        assert all(isinstance(result, (Reply, KlaviyoError)) for result in results)
+        assert loop.time() <= allowed + 1e-6
+        return transport.attempts
+
+    attempts = stepped(main)
+    for throttled_one in attempts:
+        if throttled_one.status == 429:
+            assert throttled_one.ended is not None
+            assert not [
+                later
+                for later in attempts
+                if later.method == throttled_one.method
+                and throttled_one.ended < later.began < throttled_one.goes_on_at - 1e-9
+            ]
+
+
+PATIENCE = RetryPolicy(max_attempts=1)
+
+
+@dataclass
+class Pages:
+    """A listing of so many things a page; some requests fail, and the last page may lead back to an earlier one."""
+
+    sizes: list[int]
+    first: int
+    failing: set[int]
+    leads_back_to: int | None
+    asked: list[int] = field(default_factory=list[int])
+
+    def things(self) -> list[str]:
+        before = sum(self.sizes[: self.first])
+        return [str(number) for number in range(before, sum(self.sizes))]
+
+    def step(self, attempt: Attempt) -> Step:
+        page = int(parse_qs(attempt.query).get("page[cursor]", ["c0"])[0][1:])
+        self.asked.append(page)
+        if len(self.asked) in self.failing:
+            return Step(answer(503), 0.5)
+        before = sum(self.sizes[:page])
+        data = [{"type": "thing", "id": str(before + number)} for number in range(self.sizes[page])]
+        after = page + 1 if page + 1 < len(self.sizes) else self.leads_back_to
+        link = None if after is None else f"https://a.klaviyo.com/api/things?page%5Bcursor%5D=c{after}"
+        return Step(answer(200, json.dumps({"data": data, "links": {"next": link}}).encode()), 0.5)
+
+
+class Things(Area):
+    """An area with nothing but a listing."""
+
+    def list(self, cursor: str | None = None) -> Listing[str]:
+        return self._list(Operation("get_things", "GET", "/api/things", L), parse=lambda it: it.id, cursor=cursor)
+
+
+@st.composite
+def listings(draw: st.DrawFn) -> Pages:
+    sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=6))
+    first = draw(st.integers(0, len(sizes) - 1))
+    # A link back to the first page is noticed one page later: nobody has told its cursor.
+    back = st.none() | st.integers(max(first, 1), len(sizes) - 1) if max(first, 1) < len(sizes) else st.none()
+    return Pages(sizes, first, draw(st.sets(st.integers(1, 12), max_size=5)), draw(back))
+
+
+@settings(max_examples=150)
+@given(pages=listings(), cancelled=st.sets(st.integers(1, 12), max_size=3), resumes=st.booleans())
+def test_a_listing_loses_and_doubles_nothing(pages: Pages, cancelled: set[int], *, resumes: bool) -> None:
+    """Whoever goes on after each failure and each cancellation, with the same listing or from its last cursor."""
+
+    async def main(loop: SteppedLoop) -> tuple[list[str], str]:
+        things = Things(caller(ScriptedTransport(pages.step), CountingPacing(), policy=PATIENCE))
+        cursor = None if pages.first == 0 else f"c{pages.first}"
+        listing = things.list(cursor).pages()
+        found: list[str] = []
+        while True:
+            asking = asyncio.ensure_future(anext(listing))
+            if len(pages.asked) + 1 in cancelled:
+                cancelled.discard(len(pages.asked) + 1)
+                loop.call_later(0.2, asking.cancel)
+            try:
+                page = await asking
+            except (ServerUnavailable, asyncio.CancelledError):
+                listing = things.list(cursor).pages() if resumes else listing
+            except StopAsyncIteration:
+                return found, "the end"
+            except UnexpectedResponse:
+                return found, "a circle"
+            else:
+                found += page.items
+                cursor = page.next_cursor or cursor
+
+    found, met = stepped(main)
+    if pages.leads_back_to is None:
+        assert met == "the end"
+        assert found == pages.things()
+    elif not resumes:
+        # The page that leads back is refused as a whole; what came before it came once.
+        assert met == "a circle"
+        assert found == pages.things()[: len(found)]
+        assert len(found) >= len(pages.things()) - pages.sizes[-1]

@@ -184,6 +184,15 @@ async def test_an_error_that_names_nothing_falls_on_what_the_job_does_not_list(w
     assert result.refused[0].error.errors[0].detail == "No."
 
 
+@pytest.mark.parametrize("count", [None, 0])
+async def test_an_error_that_names_nothing_counts_even_where_the_job_counts_no_failure(
+    wire: Wire, count: int | None
+) -> None:
+    said = {"status": "complete", "failed_count": count, "errors": [{"detail": "No."}]}
+    result = await update(wire, Jobs(lambda _: dict(said)), "A", "B")
+    assert (result.sent, names(result.unknown)) == (0, ["A", "B"])
+
+
 @pytest.mark.parametrize("listed", [None, ids("A")])
 async def test_a_job_that_failed_in_part_and_does_not_say_where_leaves_everything_unknown(
     wire: Wire, listed: list[str] | None
@@ -204,7 +213,7 @@ async def test_what_a_cancelled_job_did_not_do_can_be_sent_again(wire: Wire) -> 
 
 async def test_a_job_that_does_not_end_is_left_to_itself(wire: Wire) -> None:
     jobs = Jobs(reads=10**9)
-    result = await update(wire, jobs, "A", job_seconds=60)
+    result = await update(wire, jobs, "A", job_timeout_seconds=60)
     assert (result.sent, names(result.unknown), result.job_ids) == (0, ["A"], ("0",))
     assert isinstance(result.unknown[0].error, DeadlineExceeded)
     assert jobs.asked["0"] < 20
@@ -232,7 +241,7 @@ async def test_one_bad_item_does_not_keep_the_others_of_its_job_back(wire: Wire,
     jobs = Jobs(refuse=refuse)
     result = await update(wire, jobs, *range(100))
     assert (result.sent, names(result.refused)) == (98, ["3", "42"])
-    assert len(jobs.taken) <= 12
+    assert len(jobs.taken) == 1 if named else len(jobs.taken) <= 12
 
 
 async def test_what_cannot_be_written_as_json_is_refused_alone(wire: Wire) -> None:
@@ -247,12 +256,16 @@ async def test_items_that_are_long_together_go_in_several_jobs_and_one_that_is_t
 ) -> None:
     jobs = Jobs()
     klaviyo = await wire.client((await wire.serve(script=jobs)).url, pacing=NoPacing())
-    lengths = {"A": 2_400_000, "B": 2_400_000, "C": 2_400_000, "D": 5_000_001, "E": 1}
+    lengths = {"A": 3_400_000, "B": 1_500_000, "C": 200_000, "D": 5_000_001, "E": 1}
     result = await klaviyo.catalog_items.update_all(
         CatalogItemChanges(id=one, description="x" * length) for one, length in lengths.items()
     )
     assert (result.sent, [failed.item.id for failed in result.refused]) == (4, ["D"])
     assert sorted(map(sorted, jobs.taken)) == [["A", "B"], ["C"], ["E"]]
+    again = await klaviyo.catalog_items.update_all(
+        (CatalogItemChanges(id=str(number), description="x" * 700_000) for number in range(11)), max_in_flight=1
+    )
+    assert (again.sent, list(map(len, jobs.taken[3:]))) == (11, [7, 4])
 
 
 async def test_refused_credentials_end_a_run_and_what_was_taken_is_told(wire: Wire) -> None:
@@ -342,6 +355,14 @@ async def test_a_single_job_is_asked_for_again_only_where_nobody_would_notice(
     assert len(server.received) == requests
 
 
+@pytest.mark.parametrize("wrong", [{"max_in_flight": 0}, {"job_timeout_seconds": 0}])
+async def test_a_run_that_cannot_go_on_is_not_begun(wire: Wire, wrong: dict[str, Any]) -> None:
+    jobs = Jobs()
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        await update(wire, jobs, "A", **wrong)
+    assert jobs.taken == []
+
+
 async def test_a_job_of_a_later_kind_is_read_but_cannot_be_waited_for(wire: Wire) -> None:
     said = {"status": "paused", "errors": [{"source": "somewhere", "meta": None}]}
     answer = Reply(
@@ -351,7 +372,7 @@ async def test_a_job_of_a_later_kind_is_read_but_cannot_be_waited_for(wire: Wire
     job = await api.get_update_job("J")
     assert (job.status, job.verb, job.is_finished, job.entry_ids) == ("paused", "mend", False, None)
     with pytest.raises(RequestRejected, match="how to read"):
-        await api.wait_for(job)
+        await api.wait(job)
 
 
 @asynccontextmanager

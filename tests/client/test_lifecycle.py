@@ -40,7 +40,7 @@ def test_an_area_is_imported_when_it_is_first_touched(area: str) -> None:
 def test_every_public_name_is_where_it_is_said_to_be() -> None:
     for name in aioklaviyo.__all__:
         assert getattr(aioklaviyo, name) is not None
-    assert sorted([*aioklaviyo._HOME_OF, "__version__", "filters"]) == sorted(aioklaviyo.__all__)
+    assert sorted([*aioklaviyo._HOME_OF, *aioklaviyo._MODULES, "__version__"]) == sorted(aioklaviyo.__all__)
     assert dir(aioklaviyo) == sorted(aioklaviyo.__all__)
     with pytest.raises(AttributeError, match="'aioklaviyo' has no attribute 'nothing'"):
         _ = aioklaviyo.nothing  # pyright: ignore[reportAttributeAccessIssue]

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import pytest
 import typer
 
-from dreamflow.entrypoints.cli import app
+from dreamflow.entrypoints.cli import app, main
 from dreamflow.kit.turn import turn
 from klaviyo_emulator import DEFAULT_PORT, EmulatorConfig
 from klaviyo_emulator.__main__ import parser
@@ -45,17 +45,47 @@ main()
 """
 
 
+def environment_of(settings: dict[str, str]) -> dict[str, str]:
+    """That of the machine, with these settings and no others."""
+    around = {name: value for name, value in os.environ.items() if not name.startswith("DREAMFLOW_")}
+    return {**around, "COLUMNS": "160", "NO_COLOR": "1", **settings}
+
+
 def dreamflow(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DREAMFLOW_")}
     return subprocess.run(
         [sys.executable, "-m", "dreamflow", *arguments],
-        env={**environment, "COLUMNS": "160", "NO_COLOR": "1", **settings},
+        env=environment_of(settings),
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+class Refused(Protocol):
+    """Run the command, which is to fail, within this process: to start one takes longer than all it then does."""
+
+    def __call__(self, *arguments: str, **settings: str) -> str:
+        """What it says on the standard error, after status 2 and nothing on the standard output."""
+        ...
+
+
+@pytest.fixture
+def refused(_restored_logging: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refused:
+    def run(*arguments: str, **settings: str) -> str:
+        for name in os.environ.keys() - environment_of(settings):
+            monkeypatch.delenv(name)
+        for name, value in environment_of(settings).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["dreamflow", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert (ended.value.code, said.out) == (2, "")
+        return said.err
+
+    return run
 
 
 def stories_in(folder: Path) -> int:
@@ -105,7 +135,6 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
         (("serve",), {"DREAMFLOW_KLAVIYO__API_KEY": "pk_x\n"}, "DREAMFLOW_KLAVIYO__API_KEY"),
         (("serve",), {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__HOST": "é..x"}, "Cannot listen on é..x"),
         (("bench", "patience"), {}, "'patience' is not one of 'client', 'emulator'"),
-        (("bench", "emulator", "--data", "nowhere"), {}, "There is no folder nowhere"),
         (("config", "check"), {"DREAMFLOW_KLAVYIO__API_KEY": "pk_x"}, "DREAMFLOW_KLAVYIO__API_KEY"),
         (("config", "check"), {"DREAMFLOW_KLAVIYO__BASE_URL": "foo"}, "DREAMFLOW_KLAVIYO__BASE_URL"),
         (("config", "check"), {"DREAMFLOW_HTTP__PORT": "many"}, "DREAMFLOW_HTTP__PORT"),
@@ -113,32 +142,36 @@ def test_a_story_needs_nothing_but_a_seed_and_comes_out_the_same(tmp_path: Path)
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(
-    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], said: str
+    tmp_path: Path, refused: Refused, arguments: tuple[str, ...], settings: dict[str, str], said: str
 ) -> None:
-    ran = dreamflow(*arguments, DREAMFLOW_STATE_DIR=str(tmp_path), **settings)
+    told = refused(*arguments, DREAMFLOW_STATE_DIR=str(tmp_path), **settings)
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_a_mistake_ends_the_process_without_a_traceback(tmp_path: Path) -> None:
+    ran = dreamflow("bench", "emulator", "--data", "nowhere", DREAMFLOW_STATE_DIR=str(tmp_path))
     assert ran.returncode == 2
-    assert said in ran.stderr
+    assert "There is no folder nowhere" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"pk_\xff\n", "UTF-8")])
-def test_the_emulator_says_that_its_keys_cannot_be_read(tmp_path: Path, content: bytes | None, reason: str) -> None:
+def test_the_emulator_says_that_its_keys_cannot_be_read(
+    tmp_path: Path, refused: Refused, content: bytes | None, reason: str
+) -> None:
     keys = tmp_path / "keys"
     if content is not None:
         keys.write_bytes(content)
-    ran = dreamflow("emulator", "--port", "0", "--keys", str(keys))
-    assert ran.returncode == 2
-    (line,) = ran.stderr.splitlines()
+    (line,) = refused("emulator", "--port", "0", "--keys", str(keys)).splitlines()
     assert line.startswith(f"dreamflow: cannot read the keys in {keys}: ")
     assert reason in line
 
 
-def test_the_emulator_says_that_its_file_is_none(tmp_path: Path) -> None:
+def test_the_emulator_says_that_its_file_is_none(tmp_path: Path, refused: Refused) -> None:
     data = tmp_path / "state.db"
     data.write_text("not a database, but long enough to be looked at\n" * 50)
-    ran = dreamflow("emulator", "--port", "0", "--data", str(data))
-    assert ran.returncode == 2
-    (line,) = ran.stderr.splitlines()
+    (line,) = refused("emulator", "--port", "0", "--data", str(data)).splitlines()
     assert line.startswith(f"dreamflow: cannot open the state in {data}: ")
 
 
@@ -179,22 +212,20 @@ def test_the_emulators_options_are_those_of_its_own_command() -> None:
             assert getattr(config, name) == value, name
 
 
-def test_serve_refuses_the_demos_issuer(tmp_path: Path) -> None:
+def test_serve_refuses_the_demos_issuer(tmp_path: Path, refused: Refused) -> None:
     issuers = json.dumps([{"issuer": "urn:dreamflow:demo", "audience": "dreamflow", "hs256_secret": "x" * 40}])
-    ran = dreamflow("serve", DREAMFLOW_STATE_DIR=str(tmp_path), DREAMFLOW_IDENTITY__ISSUERS=issuers)
-    assert ran.returncode == 2
-    assert "vouches for anybody" in ran.stderr
+    told = refused("serve", DREAMFLOW_STATE_DIR=str(tmp_path), DREAMFLOW_IDENTITY__ISSUERS=issuers)
+    assert "vouches for anybody" in told
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])
-def test_a_session_key_that_is_none_is_refused_and_kept(tmp_path: Path, size: int) -> None:
+def test_a_session_key_that_is_none_is_refused_and_kept(tmp_path: Path, refused: Refused, size: int) -> None:
     key = tmp_path / "session.key"
     key.write_bytes(bytes(size))
     key.chmod(0o600)
     settings = {"DREAMFLOW_IDENTITY__ISSUERS": ISSUERS, "DREAMFLOW_HTTP__PORT": "0"}
-    ran = dreamflow("serve", DREAMFLOW_STATE_DIR=str(tmp_path), **settings)
-    assert ran.returncode == 2
-    assert f"{key} is not a key of this program" in ran.stderr
+    told = refused("serve", DREAMFLOW_STATE_DIR=str(tmp_path), **settings)
+    assert f"{key} is not a key of this program" in told
     assert key.read_bytes() == bytes(size)
 
 
@@ -245,7 +276,7 @@ def test_a_demo_that_was_cut_off_while_it_lived_its_weeks_begins_anew(tmp_path: 
 
 
 def test_two_demos_on_one_folder_are_one_too_many(tmp_path: Path) -> None:
-    with turn(tmp_path / "demo.turn"):
+    with turn(tmp_path / "demo.turn"):  # of another process: within one it would be the same lock
         ran = dreamflow("demo", "--once", "--data", str(tmp_path))
     assert ran.returncode == 2
     assert "A demo runs on this folder already" in ran.stderr

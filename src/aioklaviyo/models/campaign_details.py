@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, Tag, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from aioklaviyo.models.reading import ReadModel
 
@@ -89,7 +89,16 @@ def _channel_of(value: object) -> str:
     if isinstance(value, ReadModel):
         return str(getattr(value, "channel", "other"))
     channel = cast("dict[str, Any]", value).get("channel") if isinstance(value, dict) else None
-    return channel if channel in _CHANNELS else "other"
+    return channel if isinstance(channel, str) and channel in _CHANNELS else "other"
+
+
+def _or_plain(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        if isinstance(value, dict):
+            return cast("object", value)
+        raise
 
 
 VariationDetails: TypeAlias = Annotated[
@@ -99,5 +108,7 @@ VariationDetails: TypeAlias = Annotated[
     | Annotated[WhatsappDetails, Tag("whatsapp")]
     | Annotated[dict[str, Any], Tag("other")],
     Discriminator(_channel_of),
+    WrapValidator(_or_plain),
 ]
-"""By ``channel``; a channel not known here, or none where only some ``fields`` were asked for, stays a dict."""
+"""By ``channel``. What is not understood stays a dict: a channel not known here, or none where only some ``fields``
+were asked for, or an attribute that is not what it was."""

@@ -17,6 +17,8 @@ PACED_SECONDS = 3_600
 """The even pace follows the longest window up to this. A day's quota is not spread: the work may be done in an hour."""
 CATCH_UP_SECONDS = 0.5
 """How far the pace may lag and still catch up. More than answers differ in delay, or delays would add up."""
+LONGEST_PAUSE_SECONDS = 86_400.0
+"""No window is longer: a 429 that asks for more does not keep the others from trying again after a day."""
 SCOUT_SECONDS = 0.02
 """No answer comes sooner, so the wait for the one that will tell the limits is at least this."""
 
@@ -62,7 +64,11 @@ class Gauge:
         self._even_at_latest = now
         self._even: Limit | None = None
         self._foreign = Foreign(60.0)
-        if rate is not None:
+        self.know(rate)
+
+    def know(self, rate: Rate | None) -> None:
+        """Klaviyo states this rate; heard now, perhaps, because an earlier call did not name it. Answers know better."""
+        if rate is not None and not self._windows:
             self._adopt(limits_of(rate))
 
     def is_idle(self, now: float) -> bool:
@@ -132,7 +138,7 @@ class Gauge:
     def throttle(self, now: float, retry_after_seconds: float) -> None:
         """It was refused with 429 and not charged; everybody waits as long as it was told to."""
         self._in_flight -= 1
-        until = now + retry_after_seconds
+        until = now + min(retry_after_seconds, LONGEST_PAUSE_SECONDS)
         if self._windows and until > self._paused_until:
             self._learn_from_pause(now, retry_after_seconds)
         self._paused_until = max(self._paused_until, until)

@@ -62,11 +62,15 @@ class LocalPacing:
         if not charges:
             return FREE
         now = self._monotonic()
+        self._forget_a_closed_loop()
         self._sweep(now)
         lane = tuple(dict.fromkeys(charge.key for charge in charges))
         for charge in charges:
-            if charge.key not in self._gauges:
+            gauge = self._gauges.get(charge.key)
+            if gauge is None:
                 self._gauges[charge.key] = Gauge(charge.rate, share=self._share, now=now)
+            else:
+                gauge.know(charge.rate)
         wait = self._wait_seconds(lane, now, priority, in_line=True)
         if wait > max(0.0, within_seconds):
             raise NoSlotInTime(wait)
@@ -145,6 +149,12 @@ class LocalPacing:
     def _take(self, lane: tuple[str, ...], now: float, priority: Priority) -> Slot:
         taken = [(self._gauges[key], self._gauges[key].take(now, priority)) for key in lane]
         return _LocalSlot(taken, self._monotonic, self.look_again)
+
+    def _forget_a_closed_loop(self) -> None:
+        """Whoever waited in a loop that was closed without ending its tasks waits no longer, and cannot be told."""
+        if self._dispatcher is not None and self._dispatcher.get_loop().is_closed():
+            self._dispatcher = None
+            self._queue.clear()
 
     def _sweep(self, now: float) -> None:
         """Forget quotas that nobody used for long, now and then."""

@@ -16,6 +16,8 @@ from itertools import islice
 from aioklaviyo.pacing.model import Slot
 from aioklaviyo.pacing.priority import OVERTAKEN_AT_MOST, Priority
 
+_SMALL = 100
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
@@ -39,6 +41,7 @@ class Queue:
         self._overtaken: Counter[str] = Counter()
         self._ends: list[tuple[float, int, Waiter]] = []
         self._joined = 0
+        self._count = 0
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
@@ -54,7 +57,12 @@ class Queue:
         self._lanes.setdefault((lane, priority), OrderedDict())[waiter.number] = waiter
         for key in lane:
             self._waiting[key, priority] += 1
+        if len(self._ends) > 2 * self._count + _SMALL:
+            # Those that went long before their time was out must not be remembered until then.
+            self._ends = [end for end in self._ends if self._is_waiting(end[2])]
+            heapq.heapify(self._ends)
         heapq.heappush(self._ends, (ends_at, waiter.number, waiter))
+        self._count += 1
         return waiter
 
     def leave(self, waiter: Waiter) -> bool:
@@ -62,6 +70,7 @@ class Queue:
         calls = self._lanes.get((waiter.lane, waiter.priority))
         if calls is None or calls.pop(waiter.number, None) is None:
             return False
+        self._count -= 1
         if not calls:
             del self._lanes[waiter.lane, waiter.priority]
         for key in waiter.lane:

@@ -87,7 +87,8 @@ class RedisPacing:
         lane = tuple(dict.fromkeys(charge.key for charge in charges))
         line = self._lines.get(lane)
         if line is None:
-            self._lines[lane] = line = _Line(lane, charges)
+            self._lines[lane] = line = _Line(lane)
+        line.know(charges)
         if (wait := line.wait_seconds(now, priority)) > max(0.0, within_seconds):
             raise NoSlotInTime(wait)
         waiter = line.queue.join(lane, priority, ends_at, asyncio.get_running_loop().create_future())
@@ -140,14 +141,13 @@ class RedisPacing:
             line.changed.set()
 
     async def _serve(self, line: "_Line") -> None:
-        refused_after = 0.0
+        wait = 0.0
         try:
-            while self._refuse_late(line, refused_after):
+            while self._refuse_late(line, 0.0):
                 line.changed.clear()
-                refused_after = await self._serve_first(line)
-                if refused_after and self._refuse_late(line, refused_after):
-                    now = self._monotonic()
-                    seconds = min(refused_after, _ASK_AGAIN_SECONDS, line.queue.next_end() - now)
+                wait = await self._serve_first(line)
+                if wait and self._refuse_late(line, wait):
+                    seconds = min(wait, _ASK_AGAIN_SECONDS, line.queue.next_end() - self._monotonic())
                     await doze(self._sleep(max(seconds, _SHORTEST_SLEEP_SECONDS)), line.changed)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the clock, nobody may wait for ever
             for waiter in line.queue.clear():
@@ -155,7 +155,7 @@ class RedisPacing:
         finally:
             for waiter in line.queue.clear():
                 if not waiter.slot.done():
-                    waiter.slot.set_exception(NoSlotInTime(refused_after))
+                    waiter.slot.set_exception(NoSlotInTime(wait))
             if self._lines.get(line.lane) is line:
                 del self._lines[line.lane]
 
@@ -178,8 +178,10 @@ class RedisPacing:
             self._be_in_trouble()  # unless this call finds that it is over; meanwhile nobody else tries
         waits: list[float] = []
         try:
-            for waiter in line.queue.heads():
-                wait = await self._ask(line, waiter.priority)
+            for priority in [waiter.priority for waiter in line.queue.heads()]:
+                if not line.queue.first(line.lane, priority, 1):
+                    continue  # cancelled while it was asked for others
+                wait = await self._ask(line, priority)
                 self._trouble_until = -math.inf
                 if not wait:
                     return 0.0
@@ -197,9 +199,10 @@ class RedisPacing:
 
     async def _ask(self, line: "_Line", priority: Priority) -> float:
         """Ask for places for the first in line, and hand them over; how long they must wait if there is none."""
-        is_mixed = len(line.queue.heads()) > 1
-        waiters = line.queue.first(line.lane, priority, 1 if is_mixed or len(line.lane) > 1 else _AT_ONCE)
-        lease_seconds = max(waiter.ends_at for waiter in waiters) - self._monotonic()
+        # One by one where the turn may change after each, and where the answer may not come.
+        is_single = len(line.queue.heads()) > 1 or len(line.lane) > 1 or self._trouble_until > -math.inf
+        waiters = line.queue.first(line.lane, priority, 1 if is_single else _AT_ONCE)
+        lease_seconds = max(0.0, max(waiter.ends_at for waiter in waiters) - self._monotonic())
         held: list[tuple[str, Ticket]] = []
         taken = Taken((), 0.0, 0.0)
         for key in line.lane:
@@ -225,10 +228,10 @@ class RedisPacing:
         return 0.0
 
     def _hand_over(self, line: "_Line", priority: Priority, places: list[tuple[str, Ticket]]) -> None:
-        for waiter in line.queue.first(line.lane, priority, sys.maxsize):
-            line.queue.go(waiter)
-            if not waiter.slot.done():  # else it was cancelled in this very moment
-                waiter.slot.set_result(_SharedSlot(self.tell, self._windows, line.limits, places))
+        while first := line.queue.first(line.lane, priority, 1):
+            line.queue.go(first[0])
+            if not first[0].slot.done():  # else it was cancelled in this very moment
+                first[0].slot.set_result(_SharedSlot(self.tell, self._windows, line.limits, places))
                 return
         self._let_go(line, places)
 
@@ -243,14 +246,20 @@ class _WithoutRedisError(Exception):
 class _Line:
     """The calls of this process that are charged alike and wait."""
 
-    def __init__(self, lane: tuple[str, ...], charges: Sequence[Charge]) -> None:
+    def __init__(self, lane: tuple[str, ...]) -> None:
         self.lane = lane
-        self.limits = {charge.key: limits_of(charge.rate) if charge.rate else () for charge in charges}
+        self.limits: dict[str, tuple[Limit, ...]] = dict.fromkeys(lane, ())
         self.queue = Queue()
         self.changed = asyncio.Event()
         self.server: asyncio.Task[None] | None = None
         self._even_at = -math.inf
         self._step_seconds = 0.0
+
+    def know(self, charges: Sequence[Charge]) -> None:
+        """Klaviyo states these rates; a call that does not name one takes nothing away."""
+        for charge in charges:
+            if charge.rate is not None:
+                self.limits[charge.key] = limits_of(charge.rate)
 
     def learn(self, now: float, priority: Priority, taken: Taken) -> None:
         """There was no place."""
@@ -286,10 +295,12 @@ class _SharedSlot:
         """See ``Slot.settle``.
 
         The headers of a call with several charges speak of the first. Its 429 does not say which of them was full: the
-        strictest is taken to be it, and the others to have been charged.
+        fullest by our count, and the others are taken to have been charged.
         """
         places, self._places = self._places, []
-        throttled = None if retry_after_seconds is None else min(places, key=self._per_second, default=None)
+        throttled = None
+        if retry_after_seconds is not None:
+            throttled = max(places, key=lambda place: place[1].fullness, default=None)
         known = None if headers is None else told(headers)
         for place in places:
             key, ticket = place
@@ -305,9 +316,6 @@ class _SharedSlot:
         places, self._places = self._places, []
         for key, ticket in places:
             self._tell(self._windows.given_back(key, self._limits[key], ticket))
-
-    def _per_second(self, place: tuple[str, Ticket]) -> float:
-        return min((limit.requests / limit.seconds for limit in self._limits[place[0]]), default=math.inf)
 
 
 def _connected(url: str) -> "Redis":

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 60.0
 """A request whose end nobody told is taken to have been answered after so long, or when its time ran out."""
 
+STEP_BACK_SECONDS = 1.0
+"""A server's clock that was put back by more than this is corrected; less is waited for."""
+
 Argument: TypeAlias = str | int | float
 
 
@@ -38,7 +41,9 @@ class Ticket:
     window_seconds: int
     taken: int
     occupied: int
-    is_background: bool
+    is_paced: bool
+    fullness: float
+    """The used share of the window with the least room, this request included, when it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +77,14 @@ class SharedWindows:
         act = self._act(key, "take", _written(limits), int(is_background), min(lease_seconds, LEASE_SECONDS), count)
         answer = (await self._run([act]))[0]
         try:
-            given, wait, step, before, shortest, occupied = (float(part) for part in cast("list[Any]", answer))
+            given, wait, step, before, shortest, occupied, paced, fullness = map(float, cast("list[Any]", answer))
         except (TypeError, ValueError):
             raise TroubleError("nonsense") from None
         if not (0 <= given <= count and 0 <= wait < math.inf and 0 <= step < math.inf):
             raise TroubleError("nonsense")
         last = int(before + given)
         tickets = [
-            Ticket(number, int(shortest), last, int(occupied), is_background)
+            Ticket(number, int(shortest), last, int(occupied), bool(paced), fullness)
             for number in range(int(before) + 1, last + 1)
         ]
         return Taken(tickets, wait, step)
@@ -105,11 +110,11 @@ class SharedWindows:
         self, key: str, limits: Sequence[Limit], ticket: Ticket, retry_after_seconds: float
     ) -> list[Argument]:
         """What to tell of a request that was refused with 429."""
-        return self._act(key, "throttle", _written(limits), ticket.number, min(retry_after_seconds, 86_400.0))
+        return self._act(key, "throttle", _written(limits), ticket.number, min(retry_after_seconds, gauge.LONGEST_PAUSE_SECONDS))
 
     def given_back(self, key: str, limits: Sequence[Limit], ticket: Ticket) -> list[Argument]:
         """What to tell of a request that was not sent."""
-        return self._act(key, "give_back", _written(limits), ticket.number, int(ticket.is_background))
+        return self._act(key, "give_back", _written(limits), ticket.number, int(ticket.is_paced))
 
     async def tell(self, acts: Sequence[list[Argument]]) -> None:
         """Tell how requests ended, all in one round trip.
@@ -177,6 +182,7 @@ def _script() -> str:
         "SCOUT": gauge.SCOUT_SECONDS,
         "OVERTAKEN": priority.OVERTAKEN_AT_MOST,
         "LEASE": LEASE_SECONDS,
+        "STEP_BACK": STEP_BACK_SECONDS,
     }
     text = resources.files("aioklaviyo.pacing").joinpath("windows.lua").read_text(encoding="utf-8")
     return "".join(f"local {name} = {value}\n" for name, value in numbers.items()) + text

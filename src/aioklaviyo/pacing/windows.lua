@@ -5,20 +5,28 @@
 -- The names in capitals are the constants of the modules in Python; `shared_windows` writes them before this text.
 
 local state, calls = KEYS[1], KEYS[2]
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 
 local read = redis.call('HGETALL', state)
 local known = {}
 for i = 1, #read, 2 do known[read[i]] = read[i + 1] end
 
 local function number(name, otherwise) return tonumber(known[name]) or otherwise end
-local function exact(value) return string.format('%.6f', value) end
+local function exact(value) return string.format('%.17g', value) end
 local function note(name, value)
   if type(value) == 'number' then value = exact(value) end
   known[name] = value
   redis.call('HSET', state, name, value)
 end
+
+-- A clock that was put back, or that of another Redis that took over, must not hold places for as long: time goes on.
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000 + number('ahead', 0)
+local seen = number('seen', now)
+if now < seen - STEP_BACK then
+  note('ahead', number('ahead', 0) + seen - now)
+  now = seen
+end
+note('seen', math.max(now, seen))
 
 -- Limits are written as `1:10 60:150`: seconds and requests, shortest first.
 local function parsed(text)
@@ -72,29 +80,31 @@ local function keep()
   redis.call('PEXPIRE', calls, milliseconds)
 end
 
--- For how long the windows have no place, at least.
+-- For how long the windows have no place, at least; and the used share of the one with the least room, with one more.
 local function windows_wait()
-  local wait = math.max(0, number('paused', 0) - now)
+  local wait, fullness = math.max(0, number('paused', 0) - now), 0
   for _, limit in ipairs(limits) do
     local after = '(' .. exact(now - hold(limit))
-    local missing = redis.call('ZCOUNT', calls, after, '+inf') + 1 - room(limit)
+    local used = redis.call('ZCOUNT', calls, after, '+inf') + 1
+    fullness = math.max(fullness, used / room(limit))
+    local missing = used - room(limit)
     if missing > 0 then
       local first = redis.call('ZRANGEBYSCORE', calls, after, '+inf', 'WITHSCORES', 'LIMIT', missing - 1, 1)
       -- What is under way is answered now at the earliest.
       wait = math.max(wait, math.min(tonumber(first[2]), now) + hold(limit) - now)
     end
   end
-  return wait
+  return wait, fullness
 end
 
 local function is_even(background) return background or now < number('even_until', 0) end
 
 local function wait_for(background)
   if #limits == 0 and not known.told then
-    if redis.call('ZCARD', calls) > 0 then return SCOUT end
-    return math.max(0, number('paused', 0) - now)
+    if redis.call('ZCARD', calls) > 0 then return SCOUT, 0 end
+    return math.max(0, number('paused', 0) - now), 0
   end
-  local wait = windows_wait()
+  local wait, fullness = windows_wait()
   if background then
     -- Some other process has an interactive call that waits: let it go first, but not for ever.
     if wait == 0 and number('urgent_until', 0) > now and number('overtaken', 0) < OVERTAKEN then wait = SCOUT end
@@ -105,7 +115,7 @@ local function wait_for(background)
   end
   local even = number('next_even', now)
   if not background then even = math.min(even, number('even_until', 0)) end
-  return math.max(wait, even - now)
+  return math.max(wait, even - now), fullness
 end
 
 local function take(background, lease, count)
@@ -114,14 +124,17 @@ local function take(background, lease, count)
   redis.call('ZREMRANGEBYSCORE', calls, '-inf', exact(now - longest))
   if not known.since then note('since', now) end
   local before = number('taken', 0)
-  local given, wait = 0, 0
+  local paced = is_even(background)
+  local given, wait, fullness = 0, 0, 0
   while given < count do
-    wait = wait_for(background)
+    local fuller
+    wait, fuller = wait_for(background)
     if wait > 0 then break end
+    fullness = fuller
     given = given + 1
     redis.call('ZADD', calls, exact(now + lease), string.format('%d', before + given))
     local even = number('next_even', now)
-    if is_even(background) then
+    if paced then
       even = math.max(even, now - CATCH_UP) + step()
       note('even_at_latest', even + OVERTAKEN * step())
     else
@@ -140,13 +153,13 @@ local function take(background, lease, count)
   end
   -- It asks again after its wait, or after a second; not much later, it is not there any more.
   if background and given < count then note('patient_until', now + math.min(wait, 1) + 0.1) end
-  keep()
   local shortest, occupied = 0, 0
   if #limits > 0 then
     if now - number('since', now) >= limits[1].seconds then shortest = limits[1].seconds end
     occupied = redis.call('ZCOUNT', calls, '(' .. exact(now - hold(limits[1])), '+inf')
   end
-  return { given, exact(wait), exact(step()), string.format('%d', before), shortest, occupied }
+  local numbers = string.format('%d', before)
+  return { given, exact(wait), exact(step()), numbers, shortest, occupied, paced and 1 or 0, exact(fullness) }
 end
 
 local function observe(seconds, used, own)
@@ -178,8 +191,9 @@ local function settle(id, told, seconds, used, shortest, taken, occupied)
     note('told', '1')
   end
   redis.call('ZADD', calls, exact(now), id)
-  if seconds > 0 and seconds == shortest then observe(seconds, used, occupied + number('taken', 0) - taken) end
-  keep()
+  -- Fewer than there were when it was sent: all was forgotten in between, and nobody knows how many of them are ours.
+  local later = number('taken', 0) - taken
+  if seconds > 0 and seconds == shortest and later >= 0 then observe(seconds, used, occupied + later) end
 end
 
 local function throttle(id, retry_after)
@@ -207,7 +221,6 @@ local function throttle(id, retry_after)
   local shortest = 1
   if #limits > 0 then shortest = limits[1].seconds end
   note('even_until', number('paused', 0) + shortest)
-  keep()
 end
 
 local function give_back(id, paced)
@@ -218,8 +231,9 @@ end
 
 local act = ARGV[1]
 limits = parsed(known.limits or ARGV[2])
+local answer = 1
 if act == 'take' then
-  return take(ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5]))
+  answer = take(ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5]))
 elseif act == 'settle' then
   local numbers = {}
   for i = 5, 9 do numbers[#numbers + 1] = tonumber(ARGV[i]) end
@@ -229,4 +243,5 @@ elseif act == 'throttle' then
 elseif act == 'give_back' then
   give_back(ARGV[3], ARGV[4] == '1')
 end
-return 1
+keep()
+return answer

@@ -245,7 +245,7 @@ class CatalogCategories(CatalogCategoryJobs):
         *,
         progress: Progress[NewCatalogCategory] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[NewCatalogCategory]:
         """Create any number of categories by as many jobs as it takes, and wait for them. Interactive calls go first.
 
@@ -256,20 +256,21 @@ class CatalogCategories(CatalogCategoryJobs):
             categories: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
             progress: Told of the result so far whenever a job is settled.
             max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_seconds: How long to wait for one job. After that its categories are ``unknown``.
+            job_timeout_seconds: How long to wait for one job. After that its categories are ``unknown``.
 
         Returns:
             What became of every single one.
 
         Raises:
             BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
+            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
         """
         return await self._run(
             CREATE_JOB,
             categories,
             already=_made,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -279,7 +280,7 @@ class CatalogCategories(CatalogCategoryJobs):
         *,
         progress: Progress[CatalogCategoryChanges] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[CatalogCategoryChanges]:
         """Change any number of categories; as ``create_all``.
 
@@ -290,7 +291,7 @@ class CatalogCategories(CatalogCategoryJobs):
             changes,
             already=None,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -300,7 +301,7 @@ class CatalogCategories(CatalogCategoryJobs):
         *,
         progress: Progress[str] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[str]:
         """Delete any number of categories by their ids; as ``create_all``. Those that do not exist are ``refused``."""
         return await self._run(
@@ -308,7 +309,7 @@ class CatalogCategories(CatalogCategoryJobs):
             category_ids,
             already=_gone,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 

@@ -145,6 +145,7 @@ class CatalogItemJobs(JobArea):
         job_id: str,
         *,
         include: Sequence[CatalogItemJobInclude] = (),
+        fields: Sequence[str] = (),
         deadline_seconds: float | None = None,
     ) -> CatalogItemJob:
         """A job that creates items. Klaviyo forgets jobs after some days; then it raises ``NotFound``.
@@ -152,9 +153,10 @@ class CatalogItemJobs(JobArea):
         Args:
             job_id: As ``bulk_create`` answered it.
             include: ``items`` resolves those that it has created.
+            fields: Only these attributes; empty means all.
             deadline_seconds: For the whole call, waits included; None means the client's.
         """
-        call = GET_CREATE_JOB.call(job_id, query={"include": include})
+        call = GET_CREATE_JOB.call(job_id, query={"fields[catalog-item-bulk-create-job]": fields, "include": include})
         return await self._one(call, item_job_from, deadline_seconds)
 
     async def get_update_job(
@@ -162,44 +164,70 @@ class CatalogItemJobs(JobArea):
         job_id: str,
         *,
         include: Sequence[CatalogItemJobInclude] = (),
+        fields: Sequence[str] = (),
         deadline_seconds: float | None = None,
     ) -> CatalogItemJob:
         """A job that changes items; parameters and errors as in ``get_create_job``."""
-        call = GET_UPDATE_JOB.call(job_id, query={"include": include})
+        call = GET_UPDATE_JOB.call(job_id, query={"fields[catalog-item-bulk-update-job]": fields, "include": include})
         return await self._one(call, item_job_from, deadline_seconds)
 
-    async def get_delete_job(self, job_id: str, *, deadline_seconds: float | None = None) -> CatalogItemJob:
-        """A job that deletes items; errors as in ``get_create_job``."""
-        return await self._one(GET_DELETE_JOB.call(job_id), item_job_from, deadline_seconds)
+    async def get_delete_job(
+        self, job_id: str, *, fields: Sequence[str] = (), deadline_seconds: float | None = None
+    ) -> CatalogItemJob:
+        """A job that deletes items; parameters and errors as in ``get_create_job``."""
+        call = GET_DELETE_JOB.call(job_id, query={"fields[catalog-item-bulk-delete-job]": fields})
+        return await self._one(call, item_job_from, deadline_seconds)
 
     def list_create_jobs(
-        self, *, status: JobStatus | None = None, cursor: str | None = None, deadline_seconds: float | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        fields: Sequence[str] = (),
+        cursor: str | None = None,
+        deadline_seconds: float | None = None,
     ) -> Listing[CatalogItemJob]:
         """The jobs that create items, 100 on a page.
 
         Args:
             status: Only those with this one.
+            fields: Only these attributes; empty means all.
             cursor: Where to resume, from ``Page.next_cursor``.
             deadline_seconds: For each page; None means the client's.
 
         Raises:
             KlaviyoError: While iterating; see ``aioklaviyo.errors``.
         """
-        return self._jobs(LIST_CREATE_JOBS, CREATE_JOB, status=status, cursor=cursor, deadline_seconds=deadline_seconds)
+        return self._jobs(
+            LIST_CREATE_JOBS, CREATE_JOB, status=status, fields=fields, cursor=cursor, deadline_seconds=deadline_seconds
+        )
 
     def list_update_jobs(
-        self, *, status: JobStatus | None = None, cursor: str | None = None, deadline_seconds: float | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        fields: Sequence[str] = (),
+        cursor: str | None = None,
+        deadline_seconds: float | None = None,
     ) -> Listing[CatalogItemJob]:
         """The jobs that change items; as ``list_create_jobs``."""
-        return self._jobs(LIST_UPDATE_JOBS, UPDATE_JOB, status=status, cursor=cursor, deadline_seconds=deadline_seconds)
+        return self._jobs(
+            LIST_UPDATE_JOBS, UPDATE_JOB, status=status, fields=fields, cursor=cursor, deadline_seconds=deadline_seconds
+        )
 
     def list_delete_jobs(
-        self, *, status: JobStatus | None = None, cursor: str | None = None, deadline_seconds: float | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        fields: Sequence[str] = (),
+        cursor: str | None = None,
+        deadline_seconds: float | None = None,
     ) -> Listing[CatalogItemJob]:
         """The jobs that delete items; as ``list_create_jobs``."""
-        return self._jobs(LIST_DELETE_JOBS, DELETE_JOB, status=status, cursor=cursor, deadline_seconds=deadline_seconds)
+        return self._jobs(
+            LIST_DELETE_JOBS, DELETE_JOB, status=status, fields=fields, cursor=cursor, deadline_seconds=deadline_seconds
+        )
 
-    async def wait_for(
+    async def wait(
         self,
         job: CatalogItemJob,
         *,

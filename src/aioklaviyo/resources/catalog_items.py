@@ -310,7 +310,7 @@ class CatalogItems(CatalogItemJobs):
         *,
         progress: Progress[NewCatalogItem] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[NewCatalogItem]:
         """Create any number of items by as many jobs as it takes, and wait for them. Interactive calls go first.
 
@@ -321,20 +321,21 @@ class CatalogItems(CatalogItemJobs):
             items: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
             progress: Told of the result so far whenever a job is settled.
             max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_seconds: How long to wait for one job. After that its items are ``unknown``.
+            job_timeout_seconds: How long to wait for one job. After that its items are ``unknown``.
 
         Returns:
             What became of every single one.
 
         Raises:
             BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
+            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
         """
         return await self._run(
             CREATE_JOB,
             items,
             already=_made,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -344,7 +345,7 @@ class CatalogItems(CatalogItemJobs):
         *,
         progress: Progress[CatalogItemChanges] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[CatalogItemChanges]:
         """Change any number of items; as ``create_all``. Two changes of the same item are made one after the other."""
         return await self._run(
@@ -352,7 +353,7 @@ class CatalogItems(CatalogItemJobs):
             changes,
             already=None,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -362,7 +363,7 @@ class CatalogItems(CatalogItemJobs):
         *,
         progress: Progress[str] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[str]:
         """Delete any number of items by their ids; as ``create_all``. Those that do not exist are ``refused``."""
         return await self._run(
@@ -370,7 +371,7 @@ class CatalogItems(CatalogItemJobs):
             item_ids,
             already=_gone,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 

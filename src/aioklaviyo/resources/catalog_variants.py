@@ -114,7 +114,7 @@ class CatalogVariants(CatalogVariantJobs):
         *,
         progress: Progress[NewCatalogVariant] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[NewCatalogVariant]:
         """Create any number of variants by as many jobs as it takes, and wait for them. Interactive calls go first.
 
@@ -125,20 +125,21 @@ class CatalogVariants(CatalogVariantJobs):
             variants: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
             progress: Told of the result so far whenever a job is settled.
             max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_seconds: How long to wait for one job. After that its variants are ``unknown``.
+            job_timeout_seconds: How long to wait for one job. After that its variants are ``unknown``.
 
         Returns:
             What became of every single one.
 
         Raises:
             BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
+            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
         """
         return await self._run(
             CREATE_JOB,
             variants,
             already=_made,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -148,7 +149,7 @@ class CatalogVariants(CatalogVariantJobs):
         *,
         progress: Progress[CatalogVariantChanges] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[CatalogVariantChanges]:
         """Change any number of variants; as ``create_all``.
 
@@ -159,7 +160,7 @@ class CatalogVariants(CatalogVariantJobs):
             changes,
             already=None,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 
@@ -169,7 +170,7 @@ class CatalogVariants(CatalogVariantJobs):
         *,
         progress: Progress[str] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[str]:
         """Delete any number of variants by their ids; as ``create_all``. Those that do not exist are ``refused``."""
         return await self._run(
@@ -177,7 +178,7 @@ class CatalogVariants(CatalogVariantJobs):
             variant_ids,
             already=_gone,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 

@@ -217,6 +217,7 @@ class CouponCodes(JobArea):
         job_id: str,
         *,
         include: Sequence[CouponCodeJobInclude] = (),
+        fields: Sequence[str] = (),
         deadline_seconds: float | None = None,
     ) -> CouponCodeJob:
         """A job that creates codes. Klaviyo forgets jobs after some days; then it raises ``NotFound``.
@@ -224,27 +225,36 @@ class CouponCodes(JobArea):
         Args:
             job_id: As ``bulk_create`` answered it.
             include: ``coupon-codes`` resolves those that it has created.
+            fields: Only these attributes; empty means all.
             deadline_seconds: For the whole call, waits included; None means the client's.
         """
-        call = GET_CREATE_JOB.call(job_id, query={"include": include})
+        call = GET_CREATE_JOB.call(job_id, query={"fields[coupon-code-bulk-create-job]": fields, "include": include})
         return await self._one(call, coupon_code_job_from, deadline_seconds)
 
     def list_create_jobs(
-        self, *, status: JobStatus | None = None, cursor: str | None = None, deadline_seconds: float | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        fields: Sequence[str] = (),
+        cursor: str | None = None,
+        deadline_seconds: float | None = None,
     ) -> Listing[CouponCodeJob]:
         """The jobs that create codes, 100 on a page.
 
         Args:
             status: Only those with this one.
+            fields: Only these attributes; empty means all.
             cursor: Where to resume, from ``Page.next_cursor``.
             deadline_seconds: For each page; None means the client's.
 
         Raises:
             KlaviyoError: While iterating; see ``aioklaviyo.errors``.
         """
-        return self._jobs(LIST_CREATE_JOBS, CREATE_JOB, status=status, cursor=cursor, deadline_seconds=deadline_seconds)
+        return self._jobs(
+            LIST_CREATE_JOBS, CREATE_JOB, status=status, fields=fields, cursor=cursor, deadline_seconds=deadline_seconds
+        )
 
-    async def wait_for(
+    async def wait(
         self,
         job: CouponCodeJob,
         *,
@@ -270,7 +280,7 @@ class CouponCodes(JobArea):
         *,
         progress: Progress[NewCouponCode] | None = None,
         max_in_flight: int = IN_FLIGHT,
-        job_seconds: float = JOB_SECONDS,
+        job_timeout_seconds: float = JOB_SECONDS,
     ) -> BulkResult[NewCouponCode]:
         """Create any number of codes by as many jobs as it takes, and wait for them. Interactive calls go first.
 
@@ -281,20 +291,21 @@ class CouponCodes(JobArea):
             codes: Read as there is room for them; at most ``max_in_flight`` times 1,000 are in memory.
             progress: Told of the result so far whenever a job is settled.
             max_in_flight: How many jobs are under way at once; Klaviyo allows an account 100.
-            job_seconds: How long to wait for one job. After that its codes are ``unknown``.
+            job_timeout_seconds: How long to wait for one job. After that its codes are ``unknown``.
 
         Returns:
             What became of every single one.
 
         Raises:
             BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
+            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
         """
         return await self._run(
             CREATE_JOB,
             codes,
             already=_made,
             max_in_flight=max_in_flight,
-            job_seconds=job_seconds,
+            job_timeout_seconds=job_timeout_seconds,
             progress=progress,
         )
 

@@ -110,20 +110,29 @@ class Flows(Area):
         return await self._one(GET.call(flow_id, query=query), flow_from, deadline_seconds)
 
     async def create(
-        self, name: str, definition: FlowDefinition | JsonObject, *, deadline_seconds: float | None = None
+        self,
+        name: str,
+        definition: FlowDefinition | JsonObject,
+        *,
+        additional_fields: Sequence[FlowExtra] = (),
+        deadline_seconds: float | None = None,
     ) -> Flow:
         """Create a flow, as a draft; 100 a day. Not repeated once it may have been processed: names need not be unique.
 
         Args:
             name: What it is called.
             definition: What it does. The answer's ``definition`` has Klaviyo's ids in place of temporary ones.
+            additional_fields: What to read beyond the defaults; Klaviyo says that it answers the definition anyway.
             deadline_seconds: For the whole call, waits included; None means the client's.
 
         Raises:
             OutcomeUnknown: No readable answer came: it may exist now.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        call = CREATE.call(data={"type": "flow", "attributes": {"name": name, "definition": written(definition)}})
+        call = CREATE.call(
+            query={"additional-fields[flow]": additional_fields},
+            data={"type": "flow", "attributes": {"name": name, "definition": written(definition)}},
+        )
         return await self._one(call, flow_from, deadline_seconds)
 
     async def update(self, flow_id: str, *, status: FlowStatus, deadline_seconds: float | None = None) -> Flow:

@@ -29,12 +29,20 @@ class JobArea(Area):
         kind: JobKind[T, J],
         *,
         status: JobStatus | None,
+        fields: Sequence[str],
         cursor: str | None,
         deadline_seconds: float | None,
     ) -> Listing[J]:
         """The account's jobs of a kind."""
         where = None if status is None else filters.equals("status", status)
-        return self._list(operation, parse=kind.parse, where=where, cursor=cursor, deadline_seconds=deadline_seconds)
+        return self._list(
+            operation,
+            parse=kind.parse,
+            query={f"fields[{kind.type}]": fields},
+            where=where,
+            cursor=cursor,
+            deadline_seconds=deadline_seconds,
+        )
 
     async def _finished(
         self,
@@ -57,9 +65,9 @@ class JobArea(Area):
         *,
         already: Already[T] | None,
         max_in_flight: int,
-        job_seconds: float,
+        job_timeout_seconds: float,
         progress: Progress[T] | None,
     ) -> BulkResult[T]:
         """Everything of a source, done by as many jobs as it takes; interactive calls go first."""
-        run = JobRun(in_background(self._caller), kind, already=already, job_seconds=job_seconds)
+        run = JobRun(in_background(self._caller), kind, already=already, job_timeout_seconds=job_timeout_seconds)
         return await run.run(source, max_in_flight=max_in_flight, progress=progress)

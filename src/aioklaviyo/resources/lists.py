@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from aioklaviyo.errors import CallRecord, PayloadTooLarge
 from aioklaviyo.filters import Filter
 from aioklaviyo.models.flow import Flow, flow_from
 from aioklaviyo.models.profile import ProfileExtra
@@ -233,18 +234,26 @@ class Lists(Area):
             deadline_seconds: For the whole call, waits included; None means the client's.
 
         Raises:
+            PayloadTooLarge: There are more than 1,000; nothing was sent.
             NotFound: There is no such list or profile.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        if profile_ids:
-            await self._done(ADD.call(list_id, data=identified("profile", *profile_ids)), deadline_seconds)
+        await self._change_members(ADD, list_id, profile_ids, deadline_seconds)
 
     async def remove_members(
         self, list_id: str, profile_ids: Sequence[str], *, deadline_seconds: float | None = None
     ) -> None:
         """Take profiles off a list; parameters and errors as in ``add_members``."""
+        await self._change_members(REMOVE, list_id, profile_ids, deadline_seconds)
+
+    async def _change_members(
+        self, operation: Operation, list_id: str, profile_ids: Sequence[str], deadline_seconds: float | None
+    ) -> None:
+        if len(profile_ids) > MAX_MEMBERS_PER_CALL:
+            problem = f"Not sent: one call changes at most {MAX_MEMBERS_PER_CALL:,} members"
+            raise PayloadTooLarge(problem, CallRecord(operation.method, operation.path))
         if profile_ids:
-            await self._done(REMOVE.call(list_id, data=identified("profile", *profile_ids)), deadline_seconds)
+            await self._done(operation.call(list_id, data=identified("profile", *profile_ids)), deadline_seconds)
 
     def tags(self, list_id: str, *, fields: Sequence[str] = (), deadline_seconds: float | None = None) -> Listing[Tag]:
         """The tags of a list. Raises ``NotFound`` while iterating where there is no such list."""

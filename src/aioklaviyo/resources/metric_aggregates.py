@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import get_args
-from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from aioklaviyo import filters, jsonapi
@@ -15,14 +14,15 @@ from aioklaviyo.models.metric_aggregate import AggregateDimension, AggregatePage
 from aioklaviyo.operations import Operation
 
 _DIMENSIONS = frozenset(get_args(AggregateDimension))
-_CURSORS = ("page[cursor]", "page_cursor")
+# It goes into the body, under the former name; no source says which one the link has.
+_CURSORS = ("page_cursor", "page[cursor]")
 
 
 def time_zone(name: str, operation: Operation) -> dt.tzinfo:
     """A time zone by its IANA name.
 
     Raises:
-        InvalidRequest: It is not known here.
+        InvalidRequest: It is not known here. Where no zone but UTC is, the machine lacks the database of time zones.
     """
     if name == "UTC":
         # Known without a database of time zones.
@@ -30,7 +30,8 @@ def time_zone(name: str, operation: Operation) -> dt.tzinfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
-        raise _refused(operation, "timezone must be an IANA name", "timezone") from None
+        problem = "timezone must be an IANA name that this machine knows (where it knows none, tzdata is missing)"
+        raise _refused(operation, problem, "timezone") from None
 
 
 def time_range(between: tuple[dt.datetime, dt.datetime], zone: dt.tzinfo, operation: Operation) -> tuple[str, str]:
@@ -75,28 +76,10 @@ def page_from(document: Json, used: AbstractSet[str]) -> tuple[AggregatePage, st
     expected = len(page.dates or ())
     if any(len(values) != expected for row in page.data or () for values in (row.measurements or {}).values()):
         raise MalformedDocumentError("a measurement has not one number for each date")
-    cursor = _next_cursor(document)
+    cursor = jsonapi.next_cursor(document, _CURSORS)
     if cursor in used:
         raise MalformedDocumentError("links.next leads back to a page already read")
     return page, cursor
-
-
-def _next_cursor(document: Json) -> str | None:
-    links = document.get("links") if isinstance(document, dict) else None
-    link = links.get("next") if isinstance(links, dict) else None
-    if link is None:
-        return None
-    if not isinstance(link, str):
-        raise MalformedDocumentError("links.next is not a string")
-    try:
-        query = parse_qs(urlsplit(link).query)
-    except ValueError:
-        raise MalformedDocumentError("links.next is not a URL") from None
-    # It goes into the body, under the latter name; no source says which one the link has.
-    cursors = [cursor for name in _CURSORS for cursor in query.get(name, ())]
-    if not cursors:
-        raise MalformedDocumentError("links.next has no cursor")
-    return cursors[0]
 
 
 def _local(moment: dt.datetime, zone: dt.tzinfo, operation: Operation) -> dt.datetime:

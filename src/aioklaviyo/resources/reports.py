@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
-from urllib.parse import parse_qs, urlsplit
 
+from aioklaviyo import jsonapi
 from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
 from aioklaviyo.jsonapi import Json, MalformedDocumentError
@@ -59,6 +59,8 @@ LONGEST_BY_INTERVAL: Mapping[Interval, dt.timedelta] = {
 }
 """How long a timeframe of a series may be."""
 
+# By its own name in the query, but no source says which one the link has.
+_CURSORS = ("page_cursor", "page[cursor]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETED = re.compile(r"[(\[][^()\[\]]*[)\]]")
 
@@ -263,8 +265,8 @@ class Reports(Area):
                 if not isinstance(results, list):
                     raise MalformedDocumentError("data.attributes.results is not a list")
                 rows = tuple(row(result, attributes.get("date_times")) for result in results)
-                next_cursor = _next_cursor(document)
-                if next_cursor is not None and next_cursor in used:
+                next_cursor = jsonapi.next_cursor(document, _CURSORS)
+                if next_cursor in used:
                     # Following it would never end.
                     raise MalformedDocumentError("links.next leads back to a page already read")
                 return Page(rows, next_cursor)
@@ -330,20 +332,6 @@ def _attributes(document: Json) -> dict[str, Json]:
     if not isinstance(attributes, dict):
         raise MalformedDocumentError("data.attributes is not an object")
     return attributes
-
-
-def _next_cursor(document: Json) -> str | None:
-    links = document.get("links") if isinstance(document, dict) else None
-    link = links.get("next") if isinstance(links, dict) else None
-    if link is None:
-        return None
-    try:
-        cursors = parse_qs(urlsplit(str(link)).query).get("page_cursor", [])
-    except ValueError:
-        cursors = []
-    if not cursors:
-        raise MalformedDocumentError("links.next has no page_cursor")
-    return cursors[0]
 
 
 def _refused(operation: Operation, problem: str, name: str) -> InvalidRequest:

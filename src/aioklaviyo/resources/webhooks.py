@@ -142,7 +142,8 @@ class Webhooks(Area):
         Args:
             webhook_id: 26 letters and digits.
             name: What it is to be called.
-            description: What it is for; None clears it, and ``UNSET`` leaves it alone.
+            description: What it is for; ``UNSET`` leaves it alone. None clears it according to Klaviyo's specification,
+                but the live API has been seen to keep what was there.
             endpoint_url: Where to from now on; https.
             secret_key: What deliveries are signed with from now on: let your endpoint accept both for a while.
             enabled: Whether it tells of anything.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from klaviyo_emulator.state import segmentation
-from klaviyo_emulator.state.schema import StateError, prepare
+from klaviyo_emulator.state.schema import StateError, prepare, prepare_in_memory
 
 MEMORY = ":memory:"
 _MAXIMUM_BATCH = 256
@@ -142,7 +142,8 @@ class _Worker:
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        prepare(connection)  # first: the next line changes the file, which may be somebody else's
+        # First: what comes next changes the file, which may be somebody else's.
+        (prepare_in_memory if path == MEMORY else prepare)(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

@@ -10,10 +10,9 @@ touches the table and its five indices and nothing else. Instants are whole seco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
+import sqlite3
+from contextlib import closing
+from functools import cache
 
 APPLICATION_ID = 0x4B4C5645  # "KLVE"
 
@@ -292,3 +291,17 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def prepare_in_memory(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty state in memory; copied, which takes a fiftieth of the time: tests open many."""
+    with closing(sqlite3.connect(":memory:")) as prepared:
+        prepared.deserialize(_prepared())
+        prepared.backup(connection)
+
+
+@cache
+def _prepared() -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection)
+        return connection.serialize()

@@ -17,7 +17,7 @@ from dreamflow.bench.subject import started
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
 
-    from dreamflow.bench.client.contest import Entrant, Name
+    from dreamflow.bench.client.contest import Entrant, Name, Spent
 
 THROUGHPUT = Row(id="throughput", unit="times", target=at_least(3), short_target=at_least(3))
 CPU_SDK = Row(id="cpu-sdk", unit="times", target=at_most(0.35), short_target=at_most(0.35))
@@ -132,17 +132,22 @@ def decode(size: SpeedSize, seed: int) -> Iterator[Outcome]:
     with _contest(seed, 0, "ours", "bare", "official") as entrants:
         for page, (row, items) in rows.items():
             times = size.pages[page]
-            took: dict[str, list[float]] = {name: [] for name in entrants}
+            spent: dict[str, list[Spent]] = {name: [] for name in entrants}
             for entrant in entrants.values():
                 entrant.read(page, 2, items)
             for _ in range(size.repetitions):
                 for name, entrant in entrants.items():
-                    took[name].append(entrant.read(page, times, items).seconds / times * 1000)
+                    spent[name].append(entrant.read(page, times, items))
+            took = {name: [one.cpu_seconds / times * 1000 for one in some] for name, some in spent.items()}
             value, interval = _ratio(took["ours"], took["official"])
-            found = ", ".join(f"{_LABELS[name]} {median(some):,.3g} ms" for name, some in took.items())
+            passed = {name: median(one.seconds for one in some) / times * 1000 for name, some in spent.items()}
+            found = ", ".join(
+                f"{_LABELS[name]} {median(some):,.3g} ms ({passed[name]:,.3g})" for name, some in took.items()
+            )
             note = (
-                f"a page of {items:,} {page}, from the call over a socket to the models: {found}; bare is aiohttp and "
-                f"json.loads; {_versions(entrants)}; {_times(size)}"
+                f"processor time of a page of {items:,} {page}, from the call over a socket to the models (in brackets "
+                f"the time that passed, of which a part is the server's): {found}; bare is aiohttp and json.loads; "
+                f"{_versions(entrants)}; {_times(size)}"
             )
             yield Measured(row=row.id, value=value, n=times, interval=interval, note=note)
 
