@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from pydantic import SecretStr
 
+from dreamflow import bootstrap
 from dreamflow.bootstrap import House, Overrides, build
 from dreamflow.identity import DemoIssuer, Role
 from dreamflow.kit.clock import ManualClock, SystemClock
@@ -20,6 +22,8 @@ from dreamflow.settings import IdentitySettings, KlaviyoSettings, Settings
 TONIGHT = datetime(2026, 11, 23, 19, 10, tzinfo=UTC)
 LONDON = {"time_zone": "Europe/London", "locale": "en-GB"}
 KEY = generate_private_key(SECP256R1())
+# Packs do not change: all houses of a process read them once, together.
+WRITING = bootstrap.offline_writer()
 
 
 @dataclass
@@ -97,5 +101,6 @@ async def world(
     async with AsyncExitStack() as stack:
         overrides = Overrides(clock=clock, seeds=lambda: next(seeds), issuers=(issuer.config,))
         chosen = settings(state, klaviyo_url, identity=identity, **klaviyo)
+        stack.enter_context(patch.object(bootstrap, "offline_writer", lambda: WRITING))
         house = await stack.enter_async_context(build(chosen, overrides))
         yield World(house, clock, issuer, stack)

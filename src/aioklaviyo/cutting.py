@@ -19,26 +19,6 @@ async def each(source: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
             yield thing
 
 
-async def batches(
-    source: Iterable[T] | AsyncIterable[T], *, most: int, most_bytes: int, size_of: Callable[[T], int]
-) -> AsyncIterator[list[T]]:
-    """The things in their order, in lists of at most ``most`` that are together at most ``most_bytes`` long.
-
-    One thing that is too large by itself comes alone: whoever sends it hears why it cannot be sent.
-    """
-    batch: list[T] = []
-    size = 0
-    async for thing in each(source):
-        weight = size_of(thing)
-        if batch and (len(batch) >= most or size + weight > most_bytes):
-            yield batch
-            batch, size = [], 0
-        batch.append(thing)
-        size += weight
-    if batch:
-        yield batch
-
-
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
     """A thing, and the part of a body that it becomes: written once, however often it is sent."""

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
 from aioklaviyo import jsonapi
-from aioklaviyo.errors import invalid_request
+from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.jsonapi import Json, MalformedDocumentError
 from aioklaviyo.rates import PARAMETER_RATES, Charge, Rate
 
@@ -108,6 +108,10 @@ class Operation:
             self.need,
             (_charge(self.method, self.path, self.rate), *(_parameter_charges(query) if query else ())),
         )
+
+    def refused(self, problem: str, pointer: str) -> InvalidRequest:
+        """An error for a call that is not made; ``problem`` quotes no value, ``pointer`` is a place in its body."""
+        return invalid_request(problem, method=self.method, path=self.path, pointer=pointer)
 
     def _path_to(self, ids: Sequence[str]) -> str:
         parts = _fixed_parts(self.path)

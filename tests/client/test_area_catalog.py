@@ -58,6 +58,8 @@ async def test_every_operation_on_single_items_does_what_it_says() -> None:
         of_wood = items.list(filter=filters.equals("category.id", catalog_id("WOOD")), fields=("title",))
         assert [(each.external_id, each.title) async for each in of_wood] == [(None, "The fox")]
 
+        await items.update(CatalogItemChanges(id=catalog_id("OWL"), category_ids=(catalog_id("SEA"),)))
+        assert [each async for each in items.category_ids(catalog_id("OWL"))] == [catalog_id("SEA")]
         await items.add_categories(made.id, [catalog_id("WOOD")])
         await items.add_categories(made.id, [])
         with pytest.raises(Conflict):
@@ -199,6 +201,38 @@ async def test_every_job_over_categories_does_what_it_says() -> None:
         for jobs in (categories.list_create_jobs, categories.list_update_jobs, categories.list_delete_jobs):
             assert [each.total_count async for each in jobs()] in ([1], [2])
         assert here.succeeded() >= resources("catalog_category_jobs")
+        here.check()
+
+
+@pytest.mark.parametrize("fault", ["", "bulk_*:reset-after@0.4"])
+async def test_any_number_of_variants_is_made_changed_and_deleted(fault: str) -> None:
+    async with account(clock=PaperClock(), faults=fault) as here:
+        variants = here.klaviyo.catalog_variants
+        await here.klaviyo.catalog_items.create(item())
+        await variants.create(variant("7", price=100))
+        made = await variants.create_all(variant(str(number)) for number in range(120))
+        assert (made.sent, [failed.item.id for failed in made.refused]) == (119, [catalog_id("7")])
+        stock = (CatalogVariantChanges(id=catalog_id(str(number)), inventory_quantity=number) for number in range(120))
+        assert (await variants.update_all(stock)).sent == 120
+        assert (await variants.get(catalog_id("119"))).inventory_quantity == 119
+        assert (await variants.delete_all(catalog_id(str(number)) for number in range(120))).sent == 120
+        assert [each async for each in variants.list()] == []
+        here.check()
+
+
+@pytest.mark.parametrize("fault", ["", "bulk_*:reset-after@0.4"])
+async def test_any_number_of_categories_is_made_changed_and_deleted(fault: str) -> None:
+    async with account(clock=PaperClock(), faults=fault) as here:
+        categories = here.klaviyo.catalog_categories
+        await categories.create(NewCatalogCategory(external_id="7", name="There before"))
+        new = [NewCatalogCategory(external_id=str(number), name=f"Shelf {number}") for number in range(120)]
+        made = await categories.create_all(new)
+        assert (made.sent, [failed.item.id for failed in made.refused]) == (119, [catalog_id("7")])
+        named = [CatalogCategoryChanges(id=each.id, name=each.external_id) for each in new]
+        assert (await categories.update_all(named)).sent == 120
+        assert (await categories.get(catalog_id("7"))).name == "7"
+        assert (await categories.delete_all(each.id for each in new)).sent == 120
+        assert [each async for each in categories.list()] == []
         here.check()
 
 

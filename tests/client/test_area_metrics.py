@@ -218,6 +218,7 @@ async def test_events_are_grouped_and_filtered_and_all_pages_read() -> None:
         here.check()
 
 
+END = dt.datetime.max.replace(tzinfo=dt.UTC)
 YEAR = (dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(2025, 3, 1, tzinfo=dt.UTC))
 
 
@@ -228,6 +229,9 @@ YEAR = (dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(2025, 3, 1, tzinfo=
         ((DAY[0], DAY[0]), "UTC", "end after it begins"),
         ((YEAR[0], YEAR[1] + dt.timedelta(seconds=1)), "UTC", "longer than a year"),
         ((DAY[0].replace(tzinfo=None), DAY[1]), "UTC", "aware"),
+        ((dt.datetime.min.replace(tzinfo=dt.UTC), DAY[1]), "America/New_York", "calendar"),
+        ((DAY[0], END), "Asia/Tokyo", "calendar"),
+        ((END - dt.timedelta(days=9), END), "UTC", "longer than a year"),
         (DAY, "Mars/Olympus", "IANA"),
         (DAY, "../etc/passwd", "IANA"),
         (DAY, "", "IANA"),
@@ -290,6 +294,14 @@ async def test_the_cursor_of_the_link_goes_into_the_body(serve: Serve, connect: 
     klaviyo = await connect(server.url)
     assert len((await klaviyo.metrics.aggregate("SkDfHe", ["count"], between=DAY)).rows) == 2
     assert [request.json["data"]["attributes"].get("page_cursor") for request in server.received] == [None, "a+b"]
+
+
+async def test_a_dimension_that_is_named_twice_is_asked_for_once(serve: Serve, connect: Connect) -> None:
+    server = await serve(counted(data=[{"dimensions": ["Moon"], "measurements": {"count": [4]}}]))
+    klaviyo = await connect(server.url)
+    found = await klaviyo.metrics.aggregate("SkDfHe", ["count"], between=DAY, by=["List", "List"])
+    assert found.rows[0].dimensions == {"List": "Moon"}
+    assert server.received[0].json["data"]["attributes"]["by"] == ["List"]
 
 
 async def test_what_klaviyo_leaves_out_of_counts_is_made_up_for(serve: Serve, connect: Connect) -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioklaviyo import InvalidRequest, Klaviyo, NoPacing, UnexpectedResponse, filters
+from aioklaviyo import InvalidRequest, Klaviyo, NoPacing, RequestRejected, UnexpectedResponse, filters
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import Rate
 from aioklaviyo.resources import reports as stated
-from client.client_server import Connect, Reply, Reset, Serve
+from client.client_server import Connect, Reply, Reset, Serve, problem
 from client.emulated import Account, account, body_of, operations_of, resources
 
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -227,6 +227,13 @@ async def test_each_kind_knows_what_it_has_to_be_grouped_by(serve: Serve, connec
         with pytest.raises(InvalidRequest):
             call()
     assert server.received == []
+
+
+async def test_an_interval_that_is_not_known_here_is_klaviyos_to_judge(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reply(400, problem(400)))
+    klaviyo = await connect(server.url)
+    with pytest.raises(RequestRejected):
+        await every(ask(klaviyo, interval="yearly", timeframe=(NOON, NOON + 100 * DAY)))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from typing_extensions import override
 
 from aioklaviyo import Klaviyo
 from aioklaviyo.calls import Caller, Reply
@@ -37,6 +38,7 @@ class Scene:
     calls: tuple[Call, ...]
     script: tuple[Step, ...] = (GOOD,)
 
+    @override
     def __str__(self) -> str:
         return self.name
 

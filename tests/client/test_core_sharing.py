@@ -36,6 +36,11 @@ class Actor:
     """When it is cancelled, after its beginning."""
 
 
+def reader(begins: float, turns: int, allowed: float, leaves_after: float | None) -> Actor:
+    """Somebody who reads the thing that everybody reads."""
+    return Actor(reads=True, thing="a", begins=begins, turns=turns, allowed=allowed, leaves_after=leaves_after)
+
+
 @dataclass
 class Seen:
     """What somebody met."""
@@ -127,14 +132,14 @@ def history(actors: list[Actor], fates: list[Fate], policy: RetryPolicy = PATIEN
 
 
 # Somebody comes in the very moment in which the last reader leaves.
-@example([Actor(True, "a", 0, 0, 6, 0.5), Actor(True, "a", 0.5, 1, 6, None)], [])
-@example([Actor(True, "a", 0, 0, 6, 0.5), Actor(True, "a", 0.5, 2, 6, None)], [])
+@example([reader(0, 0, 6, 0.5), reader(0.5, 1, 6, None)], [])
+@example([reader(0, 0, 6, 0.5), reader(0.5, 2, 6, None)], [])
 # Somebody comes in the very moment in which a read fails for another's lack of time.
-@example([Actor(True, "a", 0, 0, 0.5, None), Actor(True, "a", 0.5, 1, 6, None)], ["silent"])
-@example([Actor(True, "a", 0, 0, 0.5, None), Actor(True, "a", 0.5, 2, 6, None)], ["silent"])
+@example([reader(0, 0, 0.5, None), reader(0.5, 1, 6, None)], ["silent"])
+@example([reader(0, 0, 0.5, None), reader(0.5, 2, 6, None)], ["silent"])
 # The first gives up after an answer 503, and the second has time left.
-@example([Actor(True, "a", 0, 0, 0.55, None), Actor(True, "a", 0, 0, 40, None)], ["busy"])
-@settings(max_examples=300)
+@example([reader(0, 0, 0.55, None), reader(0, 0, 40, None)], ["busy"])
+@settings(max_examples=200)
 @given(actors=st.lists(ACTORS, min_size=1, max_size=7), fates=FATES)
 def test_every_reader_keeps_its_own_time_and_sees_what_was_written(actors: list[Actor], fates: list[Fate]) -> None:
     seen, attempts = history(actors, fates)
@@ -162,7 +167,7 @@ def test_every_reader_keeps_its_own_time_and_sees_what_was_written(actors: list[
 @settings(max_examples=50)
 @given(readers=st.integers(2, 30), fates=FATES)
 def test_readers_that_come_together_cost_as_much_as_one(readers: int, fates: list[Fate]) -> None:
-    alone, policy = Actor(True, "a", 0, 0, 40, None), RetryPolicy(max_attempts=3)
+    alone, policy = reader(0, 0, 40, None), RetryPolicy(max_attempts=3)
     _, wanted = history([alone], fates, policy)
     seen, attempts = history([alone] * readers, fates, policy)
     assert len(attempts) == len(wanted)
@@ -170,9 +175,9 @@ def test_readers_that_come_together_cost_as_much_as_one(readers: int, fates: lis
 
 
 def test_who_comes_when_the_last_has_left_begins_a_read_that_others_join() -> None:
-    first = Actor(True, "a", 0, 0, 6, 0.5)
+    first = reader(0, 0, 6, 0.5)
     for turns in range(5):
-        second, third = (Actor(True, "a", begins, turns, 6, None) for begins in (0.5, 0.75))
+        second, third = (reader(begins, turns, 6, None) for begins in (0.5, 0.75))
         seen, attempts = history([first, second, third], [])
         assert [isinstance(met.result, Reply) for met in seen] == [False, True, True]
         # Either the second came in time to keep the first one's read going, or its own serves both.

@@ -229,6 +229,34 @@ async def test_a_job_that_cannot_be_read_for_a_while_is_waited_for(wire: Wire) -
     assert (await update(wire, script, "A")).sent == 1
 
 
+async def test_credentials_that_are_refused_while_a_job_is_waited_for_end_a_run(wire: Wire) -> None:
+    jobs = Jobs()
+
+    def script(request: Received) -> Step:
+        return jobs(request) if request.method == "POST" else Reply(403)
+
+    with pytest.raises(BulkStopped) as caught:
+        await update(wire, script, *range(250), max_in_flight=1)
+    result = caught.value.result
+    assert (result.sent, len(result.unknown), len(result.unsent), result.job_ids) == (0, 100, 1, ("0",))
+
+
+async def test_a_limit_that_leaves_no_room_is_waited_out_and_what_was_done_before_is_found() -> None:
+    faults = "bulk_create_catalog_items:reset-after*1; bulk_create_catalog_items:429*12"
+    async with account(clock=PaperClock(), faults=faults) as here:
+        api = here.klaviyo.catalog_items
+        await api.create(item("1", price=1))
+        result = await api.create_all(item(str(number), price=2) for number in range(3))
+        assert (result.sent, names(result.refused)) == (2, ["1"])
+
+
+async def test_what_is_throttled_for_ever_is_given_up(wire: Wire) -> None:
+    result = await update(wire, lambda _: Reply(429), "A", "B")
+    told = result.unsent + result.unknown
+    assert (result.sent, names(told), result.job_ids) == (0, ["A", "B"], ())
+    assert told[0].error.may_repeat
+
+
 @pytest.mark.parametrize("named", [True, False])
 async def test_one_bad_item_does_not_keep_the_others_of_its_job_back(wire: Wire, named: bool) -> None:  # noqa: FBT001
     bad = set(ids(3, 42))

@@ -37,6 +37,7 @@ class Method:
     function: Callable[..., Any]
     owner: type
 
+    @override
     def __str__(self) -> str:
         return f"{self.area}.{self.name}"
 

@@ -5,7 +5,7 @@ import logging
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,7 @@ CANARIES = ("ann", "example.org", "500555", "pk_secret", "Said of", "01M1SECRET"
 @dataclass
 class Point:
     name: str
-    unit: str
+    unit: str | None
     attributes: dict[str, Any]
     count: float
     total: float
@@ -82,7 +82,7 @@ class Told:
 
     def counted(self, name: str, *by: str) -> dict[Any, float]:
         """The counts of an instrument by the values of some attributes."""
-        found: Counter[Any] = Counter()
+        found: defaultdict[Any, float] = defaultdict(float)
         for point in self.points():
             if point.name == f"klaviyo.client.{name}":
                 values = tuple(point.attributes.get(each) for each in by)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -214,8 +214,3 @@ def headers(**named: str) -> Mapping[str, str]:
 def answer(status: int, body: bytes = b"", *, defect: Fault | None = None, **named: str) -> Answer:
     """An answer as the transport gives it."""
     return Answer(status, headers(**named), body, defect)
-
-
-def pairs(attempts: Sequence[Attempt]) -> Iterator[tuple[Attempt, Attempt]]:
-    """Each attempt with the one after it."""
-    return zip(attempts, attempts[1:], strict=False)

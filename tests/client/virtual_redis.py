@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import random
+from collections.abc import Callable
 from typing import Any, cast
 
 import redis
-from redis.exceptions import NoScriptError
 
 from aioklaviyo.pacing.redis import RedisPacing
 from aioklaviyo.pacing.shared_windows import SharedWindows
@@ -24,6 +24,8 @@ class VirtualRedis:
         self.redis = redis.Redis.from_url(url, decode_responses=True)
         self.put_back_seconds = 0.0
         self.round_trips = 0
+        self.before_the_answer: Callable[[], object] = _nothing
+        """Done once, after the next acts and before their answer."""
         self._delay = delay
         self._rng = random.Random(seed)
         self._known: dict[str, str] = {}
@@ -67,7 +69,13 @@ class _Pipeline:
         await self._server.travel()
         answers = [self._server.evaluate(*act) for act in self._acts]
         await self._server.travel()
+        then, self._server.before_the_answer = self._server.before_the_answer, _nothing
+        then()
         return answers
+
+
+def _nothing() -> None:
+    """Usually."""
 
 
 def shared_windows(server: VirtualRedis, account: str = "acme") -> SharedWindows:

@@ -14,7 +14,7 @@ from emulator_wire import SPECIFICATION
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.exceptions import best_match
 from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+from referencing import Specification as Opaque
 
 from klaviyo_emulator import app
 from klaviyo_emulator.operations import REVISIONS, facts, operations
@@ -71,7 +71,11 @@ class Specification:
             for method, operation in methods.items()
             if method in _METHODS
         }
-        self._registry: Registry[Any] = Registry(retrieve=self._retrieve)
+        # Opaque: no schema of it has a name or an anchor within, and to look for them takes most of a validation.
+        self._registry: Registry[Any] = Registry().with_resources(
+            (f"{_THERE}{name}", Resource(contents=strict(schema), specification=Opaque.OPAQUE))
+            for name, schema in self._components["schemas"].items()
+        )
         self._validators: dict[tuple[str, int | None], Draft202012Validator | None] = {}
 
     def schema(self, name: str) -> dict[str, Any]:
@@ -115,10 +119,6 @@ class Specification:
     def _compiled(self, schema: dict[str, Any], *, is_answer: bool) -> Draft202012Validator:
         formats = FORMATS if is_answer else None
         return Draft202012Validator(strict(schema), registry=self._registry, format_checker=formats)
-
-    def _retrieve(self, uri: str) -> Resource[Any]:
-        schema = strict(self.schema(uri.removeprefix(_THERE)))
-        return Resource(contents=schema, specification=DRAFT202012)
 
 
 @cache

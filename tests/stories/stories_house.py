@@ -24,6 +24,8 @@ from dreamflow.stories.adapters.sql import SqlStoryStore
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
 from kit.kit_house import EVENING, opened
 
+PACKS = PackLibrary()  # they do not change: read once for all houses
+
 
 @dataclass
 class House:
@@ -61,13 +63,12 @@ async def story_house(folder: Path) -> AsyncGenerator[House]:
     async with opened(folder / "house.sqlite") as database:
         clock, ids, seeds = ManualClock(EVENING), SeededIds(3), count(1000)
         families = FamilyService(SqlFamilyStore(database, append), clock, ids)
-        packs = PackLibrary()
         stories = StoryService(
             store=SqlStoryStore(database, append),
             families=families,
             profiles=ProfileService(None, budget_seconds=20),
-            writer=OfflineWriter(packs),
-            content=packs,
+            writer=OfflineWriter(PACKS),
+            content=PACKS,
             clock=clock,
             ids=ids,
             seeds=lambda: next(seeds),

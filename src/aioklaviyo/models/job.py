@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from aioklaviyo.jsonapi import Resource
 from aioklaviyo.models.reading import ReadModel, Timestamp
 
 
@@ -42,3 +43,8 @@ class Job(ReadModel):
     def is_finished(self) -> bool:
         """Whether nothing more will come of it; a status not known here counts as unfinished."""
         return self.status in {"complete", "cancelled"}
+
+
+def job_from(resource: Resource) -> Job:
+    """Build from a resource object."""
+    return Job.model_validate({**resource.attributes, "id": resource.id})

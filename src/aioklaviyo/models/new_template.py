@@ -1,12 +1,11 @@
-"""Templates of messages, as written and tried out."""
+"""Templates of messages, as written."""
 
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 from typing_extensions import override
 
-from aioklaviyo.jsonapi import Json, Resource
-from aioklaviyo.models.job import Job
+from aioklaviyo.jsonapi import Json
 from aioklaviyo.models.template_definition import TemplateDefinition, given
 from aioklaviyo.models.writing import JsonObject, WriteModel, written
 
@@ -43,8 +42,3 @@ class BlockTemplate(WriteModel):
 
 
 NewTemplate: TypeAlias = HtmlTemplate | BlockTemplate
-
-
-def preview_job_from(resource: Resource) -> Job:
-    """Build from a resource object."""
-    return Job.model_validate({**resource.attributes, "id": resource.id})

@@ -21,7 +21,7 @@ from aioklaviyo.models.campaign import (
 from aioklaviyo.models.campaign_content import Given, NewAudience, inline_wire
 from aioklaviyo.models.campaign_options import SendSettingsAttributes
 from aioklaviyo.models.campaign_schedule import CampaignSchedule, Schedule, campaign_schedule_from
-from aioklaviyo.models.job import Job
+from aioklaviyo.models.job import Job, job_from
 from aioklaviyo.models.tag import Tag, tag_from
 from aioklaviyo.models.writing import UNSET, Settable
 from aioklaviyo.operations import Need, Operation
@@ -30,7 +30,7 @@ from aioklaviyo.rates import M, S
 from aioklaviyo.resources.area import Area, identified
 
 if TYPE_CHECKING:
-    from aioklaviyo.jsonapi import Json, Resource
+    from aioklaviyo.jsonapi import Json
 
 LIST = Operation("get_campaigns", "GET", "/api/campaigns", M)
 GET = Operation("get_campaign", "GET", "/api/campaigns/{id}", M)
@@ -365,7 +365,7 @@ class Campaigns(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         call = SEND.call(data={"type": "campaign-send-job", "id": campaign_id})
-        return await self._one(call, _job_from, deadline_seconds)
+        return await self._one(call, job_from, deadline_seconds)
 
     async def send_job(self, campaign_id: str, *, deadline_seconds: float | None = None) -> Job:
         """How far a campaign is with being sent; the job bears the campaign's id.
@@ -374,7 +374,7 @@ class Campaigns(Area):
             NotFound: It was neither sent nor scheduled.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        return await self._one(SEND_JOB.call(campaign_id), _job_from, deadline_seconds)
+        return await self._one(SEND_JOB.call(campaign_id), job_from, deadline_seconds)
 
     async def wait_until_sent(
         self,
@@ -443,7 +443,7 @@ class Campaigns(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         call = COUNT.call(data={"type": "campaign-recipient-estimation-job", "id": campaign_id})
-        return await self._one(call, _job_from, deadline_seconds)
+        return await self._one(call, job_from, deadline_seconds)
 
     async def recipient_estimation_job(self, campaign_id: str, *, deadline_seconds: float | None = None) -> Job:
         """How far counting is; the job bears the campaign's id.
@@ -452,7 +452,7 @@ class Campaigns(Area):
             NotFound: They were never counted.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        return await self._one(COUNT_JOB.call(campaign_id), _job_from, deadline_seconds)
+        return await self._one(COUNT_JOB.call(campaign_id), job_from, deadline_seconds)
 
     async def recipient_estimation(
         self, campaign_id: str, *, deadline_seconds: float | None = None
@@ -495,7 +495,3 @@ class Campaigns(Area):
             progress=progress,
         )
         return await self.recipient_estimation(campaign_id, deadline_seconds=deadline_seconds)
-
-
-def _job_from(resource: "Resource") -> Job:
-    return Job.model_validate({**resource.attributes, "id": resource.id})

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from aioklaviyo.errors import invalid_request
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.rates import S
 from aioklaviyo.resources.area import Area
@@ -51,12 +50,8 @@ class DataPrivacy(Area):
             if value is not None
         }
         if len(given) != 1 or not all(given.values()):
-            raise invalid_request(
-                "exactly one of profile_id, email and phone_number is needed",
-                method=REQUEST_DELETION.method,
-                path=REQUEST_DELETION.path,
-                pointer="/data/attributes/profile/data",
-            )
+            problem = "exactly one of profile_id, email and phone_number is needed"
+            raise REQUEST_DELETION.refused(problem, "/data/attributes/profile/data")
         attributes: dict[str, Json] = {name: value for name, value in given.items() if name != "id"}
         profile: dict[str, Json] = {"type": "profile", "attributes": attributes}
         if profile_id is not None:

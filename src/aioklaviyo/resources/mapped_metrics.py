@@ -6,7 +6,6 @@ Seven slots, one for each of Klaviyo's notions of commerce; they are filled and 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aioklaviyo.errors import invalid_request
 from aioklaviyo.models.custom_metric import CustomMetric, custom_metric_from
 from aioklaviyo.models.mapped_metric import MappedMetric, MappedMetricSlot, mapped_metric_from
 from aioklaviyo.models.metric import Metric, metric_from
@@ -95,12 +94,7 @@ class MappedMetrics(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if metric_id and custom_metric_id:
-            raise invalid_request(
-                "a slot is for a metric or for a custom metric, not for both",
-                method=UPDATE.method,
-                path=UPDATE.path,
-                pointer="/data/relationships",
-            )
+            raise UPDATE.refused("a slot is for a metric or for a custom metric, not for both", "/data/relationships")
         relationships: dict[str, Json] = {}
         if metric_id is not UNSET:
             relationships["metric"] = _linkage("metric", metric_id)

@@ -7,7 +7,6 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from aioklaviyo import filters, jsonapi
-from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
 from aioklaviyo.jsonapi import Json, MalformedDocumentError
 from aioklaviyo.models.metric_aggregate import AggregateDimension, AggregatePage, aggregate_page_from
@@ -31,7 +30,7 @@ def time_zone(name: str, operation: Operation) -> dt.tzinfo:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
         problem = "timezone must be an IANA name that this machine knows (where it knows none, tzdata is missing)"
-        raise _refused(operation, problem, "timezone") from None
+        raise operation.refused(problem, "/data/attributes/timezone") from None
 
 
 def time_range(between: tuple[dt.datetime, dt.datetime], zone: dt.tzinfo, operation: Operation) -> tuple[str, str]:
@@ -42,9 +41,9 @@ def time_range(between: tuple[dt.datetime, dt.datetime], zone: dt.tzinfo, operat
     """
     start, end = (_local(moment, zone, operation) for moment in between)
     if end <= start:
-        raise _refused(operation, "the range must end after it begins", "filter")
+        raise operation.refused("the range must end after it begins", "/data/attributes/filter")
     if end > _year_later(start):
-        raise _refused(operation, "the range must not be longer than a year", "filter")
+        raise operation.refused("the range must not be longer than a year", "/data/attributes/filter")
     return f"greater-or-equal(datetime,{start.isoformat()})", f"less-than(datetime,{end.isoformat()})"
 
 
@@ -59,7 +58,7 @@ def expressions(conditions: Mapping[AggregateDimension, str] | Sequence[Filter],
     found: list[str] = []
     for dimension, value in conditions.items():
         if dimension not in _DIMENSIONS:
-            raise _refused(operation, "a filter must be on a known dimension", "filter")
+            raise operation.refused("a filter must be on a known dimension", "/data/attributes/filter")
         # Names with spaces are no names to the filters of other operations.
         said = filters.equals("dimension", value).expression.removeprefix("equals(dimension,")
         found.append(f"equals({dimension},{said}")
@@ -84,22 +83,22 @@ def page_from(document: Json, used: AbstractSet[str]) -> tuple[AggregatePage, st
 
 def _local(moment: dt.datetime, zone: dt.tzinfo, operation: Operation) -> dt.datetime:
     if moment.utcoffset() is None:
-        raise _refused(operation, "the range must be of aware datetimes", "filter")
-    local = moment.astimezone(zone)
+        raise operation.refused("the range must be of aware datetimes", "/data/attributes/filter")
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:
+        raise operation.refused("the range is beyond what a calendar holds", "/data/attributes/filter") from None
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
         # Clocks show this hour twice; without an offset, nobody can tell which one Klaviyo takes it for.
-        raise _refused(operation, "the range begins or ends in an hour that the time zone has twice", "filter")
+        raise operation.refused(
+            "the range begins or ends in an hour that the time zone has twice", "/data/attributes/filter"
+        )
     return local.replace(tzinfo=None)
 
 
 def _year_later(local: dt.datetime) -> dt.datetime:
+    year = min(local.year + 1, dt.MAXYEAR)
     try:
-        return local.replace(year=local.year + 1)
+        return local.replace(year=year)
     except ValueError:
-        return local.replace(year=local.year + 1, month=3, day=1)
-
-
-def _refused(operation: Operation, problem: str, attribute: str) -> InvalidRequest:
-    return invalid_request(
-        problem, method=operation.method, path=operation.path, pointer=f"/data/attributes/{attribute}"
-    )
+        return local.replace(year=year, month=3, day=1)

@@ -224,18 +224,18 @@ class Metrics(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         zone = time_zone(timezone, AGGREGATE)
+        names = tuple(dict.fromkeys(by))
         asked: dict[str, Json] = {
             "metric_id": metric_id,
             "measurements": [*measurements],
             "filter": [*time_range(between, zone, AGGREGATE), *expressions(filters, AGGREGATE)],
             "interval": interval,
             "timezone": timezone,
-            **({"by": [*by]} if by else {}),
+            **({"by": [*names]} if names else {}),
             **({} if page_size is None else {"page_size": page_size}),
         }
         pages = await self._pages(asked, deadline_seconds)
         dates = tuple(date.astimezone(zone) for date in pages[0].dates or ())
-        names = tuple(by)
         return MetricAggregate(metric_id, dates, tuple(row for page in pages for row in page.rows(names, dates)))
 
     async def _pages(self, asked: "dict[str, Json]", deadline_seconds: float | None) -> Sequence[AggregatePage]:

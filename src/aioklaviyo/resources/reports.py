@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 from aioklaviyo import jsonapi
-from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
 from aioklaviyo.jsonapi import Json, MalformedDocumentError
 from aioklaviyo.models.report import (
@@ -284,13 +283,13 @@ def _asked(
     interval: Interval | None = None,
 ) -> dict[str, Json]:
     if not statistics:
-        raise _refused(operation, "at least one statistic is needed", "statistics")
+        raise operation.refused("at least one statistic is needed", "/data/attributes/statistics")
     asked: dict[str, Json] = {"statistics": list(statistics)}
     if isinstance(timeframe, str):
         asked["timeframe"] = {"key": timeframe}
     else:
         asked["timeframe"] = _range(
-            operation, timeframe, LONGEST if interval is None else LONGEST_BY_INTERVAL[interval]
+            operation, timeframe, LONGEST if interval is None else LONGEST_BY_INTERVAL.get(interval, LONGEST)
         )
     if interval is not None:
         asked["interval"] = interval
@@ -302,9 +301,9 @@ def _asked(
 def _range(operation: Operation, timeframe: tuple[dt.datetime, dt.datetime], longest: dt.timedelta) -> dict[str, Json]:
     start, end = (moment.replace(tzinfo=dt.UTC) for moment in timeframe)
     if end <= start:
-        raise _refused(operation, "the timeframe ends before it begins", "timeframe")
+        raise operation.refused("the timeframe ends before it begins", "/data/attributes/timeframe")
     if end - start > longest:
-        raise _refused(operation, f"the timeframe is longer than {longest.days} days", "timeframe")
+        raise operation.refused(f"the timeframe is longer than {longest.days} days", "/data/attributes/timeframe")
     return {"start": start.isoformat(), "end": end.isoformat()}
 
 
@@ -313,7 +312,7 @@ def _group(operation: Operation, asked: dict[str, Json], group_by: Sequence[str]
         return
     for name in required:
         if name not in group_by:
-            raise _refused(operation, f"{name} has to be grouped by", "group_by")
+            raise operation.refused(f"{name} has to be grouped by", "/data/attributes/group_by")
     asked["group_by"] = list(group_by)
 
 
@@ -332,7 +331,3 @@ def _attributes(document: Json) -> dict[str, Json]:
     if not isinstance(attributes, dict):
         raise MalformedDocumentError("data.attributes is not an object")
     return attributes
-
-
-def _refused(operation: Operation, problem: str, name: str) -> InvalidRequest:
-    return invalid_request(problem, method=operation.method, path=operation.path, pointer=f"/data/attributes/{name}")

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
-from aioklaviyo.models.job import Job
-from aioklaviyo.models.new_template import NewTemplate, preview_job_from
+from aioklaviyo.models.job import Job, job_from
+from aioklaviyo.models.new_template import NewTemplate
 from aioklaviyo.models.template import Template, template_from
 from aioklaviyo.models.template_definition import TemplateDefinition
 from aioklaviyo.models.writing import UNSET, JsonObject, Settable, written
@@ -151,7 +150,7 @@ class Templates(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if definition is not None and (html is not None or amp):
-            raise _refused(UPDATE, "a template is of HTML or of blocks", "/data/attributes/definition")
+            raise UPDATE.refused("a template is of HTML or of blocks", "/data/attributes/definition")
         changes: dict[str, Json] = {}
         if name is not None:
             changes["name"] = name
@@ -255,7 +254,7 @@ class Templates(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if not 1 <= len(recipients) <= MAX_PREVIEW_RECIPIENTS:
-            raise _refused(PREVIEW, "a preview goes to 1 to 5 recipients", "/data/attributes/recipients")
+            raise PREVIEW.refused("a preview goes to 1 to 5 recipients", "/data/attributes/recipients")
         attributes: dict[str, Json] = {"recipients": [*recipients]}
         if context is not None:
             attributes["context"] = dict(context)
@@ -267,8 +266,4 @@ class Templates(Area):
             "attributes": attributes,
             "relationships": relationships,
         }
-        return await self._one(PREVIEW.call(data=data), preview_job_from, deadline_seconds)
-
-
-def _refused(operation: Operation, problem: str, pointer: str) -> InvalidRequest:
-    return invalid_request(problem, method=operation.method, path=operation.path, pointer=pointer)
+        return await self._one(PREVIEW.call(data=data), job_from, deadline_seconds)

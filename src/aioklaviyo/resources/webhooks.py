@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from aioklaviyo.errors import invalid_request
 from aioklaviyo.models.webhook import Webhook, WebhookTopic, webhook_from, webhook_topic_from
 from aioklaviyo.models.writing import UNSET, Settable
 from aioklaviyo.operations import Need, Operation
@@ -195,19 +194,9 @@ def _listening(topics: Sequence[str]) -> "dict[str, Json]":
 
 def _check(operation: Operation, endpoint_url: str | None, topics: Sequence[str] | None) -> None:
     if endpoint_url is not None and not _may_be_told(endpoint_url):
-        raise invalid_request(
-            "the endpoint must be an https URL",
-            method=operation.method,
-            path=operation.path,
-            pointer="/data/attributes/endpoint_url",
-        )
+        raise operation.refused("the endpoint must be an https URL", "/data/attributes/endpoint_url")
     if topics is not None and not topics:
-        raise invalid_request(
-            "a webhook needs a topic",
-            method=operation.method,
-            path=operation.path,
-            pointer="/data/relationships/webhook-topics/data",
-        )
+        raise operation.refused("a webhook needs a topic", "/data/relationships/webhook-topics/data")
 
 
 def _may_be_told(url: str) -> bool:

@@ -9,6 +9,8 @@ from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.rules.wishes import wished_theme, wishes_calm
 from stories.rules.rules_evenings import THEMES
 
+PACKS = PackLibrary()
+
 
 @pytest.mark.parametrize(
     ("wish", "theme"),
@@ -69,7 +71,7 @@ def test_each_word_of_a_world_asks_for_it_alone_or_as_one_of_several(asked: tupl
     ],
 )
 def test_the_worlds_of_the_pack_are_asked_for_in_the_plural_too(wish: str, theme: str | None) -> None:
-    assert wished_theme(wish, PackLibrary().themes("en")) == theme
+    assert wished_theme(wish, PACKS.themes("en")) == theme
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_the_worlds_of_the_pack_are_asked_for_in_the_plural_too(wish: str, theme
 )
 def test_a_wish_that_says_no_is_not_guessed_at(wish: str) -> None:
     assert wished_theme(wish, THEMES) is None
-    assert wished_theme(wish, PackLibrary().themes("en")) is None
+    assert wished_theme(wish, PACKS.themes("en")) is None
     assert not wishes_calm(wish)
 
 
