@@ -33,7 +33,7 @@ def connect(wire: Wire) -> Connect:
 
 
 @pytest.fixture(scope="session")
-def _redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+def redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     program = redis_program()
     if program is None:
         pytest.skip("needs redis-server (make test-all installs it)")
@@ -44,17 +44,17 @@ def _redis_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def redis_url(_redis_of_the_session: RedisProcess) -> str:
+def redis_url(redis_of_the_session: RedisProcess) -> str:
     """A real Redis with nothing in it, scripts and statistics included."""
-    with redis.Redis.from_url(_redis_of_the_session.url) as client:
+    with redis.Redis.from_url(redis_of_the_session.url) as client:
         client.flushall()
         client.script_flush()
         client.config_resetstat()
-    return _redis_of_the_session.url
+    return redis_of_the_session.url
 
 
 @pytest.fixture
-def redis_process(_redis_of_the_session: RedisProcess, tmp_path: Path) -> Iterator[RedisProcess]:
+def redis_process(redis_of_the_session: RedisProcess, tmp_path: Path) -> Iterator[RedisProcess]:
     """A real Redis of this test's own, to be stopped and started."""
     program = redis_program()
     assert program is not None

@@ -637,7 +637,8 @@ def test_a_variation_can_be_built_for_a_test_of_ones_own() -> None:
 def test_what_is_not_known_here_does_not_break_a_read() -> None:
     fax = variation_from(Resource("campaign-variation", "1", {"definition": {"details": {"channel": "fax"}}}, {}))
     assert fax.details == {"channel": "fax"}
-    for strange in ({"channel": ["email"]}, {"channel": "push", "badge_config": {"type": "increment"}}):
+    changed: list[Any] = [{"channel": ["email"]}, {"channel": "push", "badge_config": {"type": "increment"}}]
+    for strange in changed:
         odd = variation_from(Resource("campaign-variation", "1", {"definition": {"details": strange}}, {}))
         assert odd.details == strange
     partly = variation_from(Resource("campaign-variation", "1", {"definition": {"details": {"subject": "x"}}}, {}))

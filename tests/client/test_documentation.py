@@ -63,7 +63,9 @@ async def test_the_examples_run_one_after_the_other(page: str) -> None:
             address = f'"pk_1", base_url={here.emulator.url!r}'
             text = example.replace("asyncio.run(main())", "await main()").replace('"pk_..."', address)
             program = compile(text, f"<{example[:60]}...>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            await eval(program, names)
+            done = eval(program, names)
+            if done is not None:
+                await done
         assert len(here.succeeded()) > 5
 
 
@@ -91,5 +93,7 @@ def test_what_is_said_to_show_something_is_there() -> None:
 
 
 def test_the_reference_lists_what_the_program_has() -> None:
-    done = subprocess.run([sys.executable, ROOT / "tools/client-page", "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/client-page", "--check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -60,8 +60,9 @@ async def timed(pacing: RedisPacing, *arguments: Any, **more: Any) -> float:
 
 async def test_the_clock_of_redis_counts(redis_url: str) -> None:
     async with paced(redis_url) as pacing:
-        assert max(await asyncio.gather(*(timed(pacing, Rate(100, 1200)) for _ in range(100)))) < 0.9
-        assert 0.3 < await timed(pacing, Rate(100, 1200)) < 2
+        began = time.monotonic()
+        await asyncio.gather(*(timed(pacing, Rate(100, 1200)) for _ in range(101)))
+        assert 1 <= time.monotonic() - began < 10
 
 
 async def test_places_of_a_process_that_was_killed_come_free(redis_url: str) -> None:
@@ -121,28 +122,16 @@ async def test_redis_that_hangs_costs_one_call_in_a_second_its_timeout(redis_pro
         assert await timed(pacing, XL, BACKGROUND) < 3
 
 
-async def test_without_redis_interactive_calls_go_on_with_a_share_and_background_calls_wait() -> None:
-    async with paced("redis://127.0.0.1:1", share_without_redis=0.2) as pacing:
-        began = monotonic()
-        for _ in range(2):
-            await timed(pacing, Rate(10, 600))
-        assert monotonic() - began < 1
-        await timed(pacing, Rate(10, 600))
-        assert monotonic() - began >= 1
-        began = monotonic()
-        with pytest.raises(NoSlotInTime):
-            await take(pacing, Rate(10, 600), BACKGROUND, within=1.5)
-        assert 0.5 < monotonic() - began
-
-
-async def test_interactive_calls_behind_background_calls_go_on_too_when_redis_is_away() -> None:
+async def test_without_redis_interactive_calls_go_on_and_background_calls_wait() -> None:
     async with paced("redis://127.0.0.1:1") as pacing:
-        line = [asyncio.ensure_future(take(pacing, XL, BACKGROUND, within=50)) for _ in range(12)]
+        line = [asyncio.ensure_future(take(pacing, XL, BACKGROUND, within=500)) for _ in range(12)]
         await asyncio.sleep(0.05)
         await asyncio.gather(*(timed(pacing, XL) for _ in range(12)))
         assert not any(task.done() for task in line)
         for task in line:
             task.cancel()
+        with pytest.raises(NoSlotInTime):
+            await take(pacing, XL, BACKGROUND, within=1.5)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +166,7 @@ async def _lie(answer: bytes) -> None:
     async with server, paced(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}") as pacing:
         for _ in range(2):
             (await take(pacing, XL)).settle(**UNKNOWN)
-        assert len(lies) == 1
+        assert lies
         with pytest.raises(NoSlotInTime):
             await take(pacing, XL, BACKGROUND, within=0.2)
 

@@ -436,7 +436,30 @@ def test_a_background_call_that_leaves_while_another_is_asked_for_harms_nobody(p
     play(story)
 
 
-# --- Redis that forgets, and its clock -----------------------------------------------------------------------------
+# --- Redis that is away, that forgets, and its clock ----------------------------------------------------------------
+
+
+def test_without_redis_interactive_calls_go_on_with_a_share_and_background_calls_wait(play: Play) -> None:
+    async def story(server: VirtualRedis) -> None:
+        server.is_away = True
+        pacing = virtual_redis.paced(server, share_without_redis=0.2)
+        waits = [await timed(pacing, Rate(10, 600)) for _ in range(3)]
+        assert waits == pytest.approx([0, 0, 1], abs=0.01)
+        began = now()
+        with pytest.raises(NoSlotInTime):
+            await take(pacing, Rate(10, 600), BACKGROUND, within=1.5)
+        assert 0.4 < now() - began <= 1.5
+        waiting = asyncio.ensure_future(timed(pacing, Rate(10, 600), BACKGROUND))
+        await asyncio.sleep(5)
+        assert not waiting.done()
+        assert 5 <= server.round_trips <= 9
+        server.is_away = False
+        assert await waiting < 6.1
+        await pacing.aclose()
+
+    play(story, processes=0)
+
+
 
 
 def test_redis_that_forgot_its_scripts_is_taught_anew(play: Play) -> None:

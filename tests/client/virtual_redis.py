@@ -23,6 +23,7 @@ class VirtualRedis:
     def __init__(self, url: str, *, delay: tuple[float, float] = (0.0001, 0.001), seed: int = 0) -> None:
         self.redis = redis.Redis.from_url(url, decode_responses=True)
         self.put_back_seconds = 0.0
+        self.is_away = False
         self.round_trips = 0
         self.before_the_answer: Callable[[], object] = _nothing
         """Done once, after the next acts and before their answer."""
@@ -67,6 +68,8 @@ class _Pipeline:
         assert not raise_on_error
         self._server.round_trips += 1
         await self._server.travel()
+        if self._server.is_away:
+            raise redis.ConnectionError
         answers = [self._server.evaluate(*act) for act in self._acts]
         await self._server.travel()
         then, self._server.before_the_answer = self._server.before_the_answer, _nothing

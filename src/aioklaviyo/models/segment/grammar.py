@@ -58,7 +58,7 @@ def _wired(value: Any) -> Json:  # noqa: ANN401 - whatever a part holds
         case WriteModel():
             return value.wire()
         case tuple():
-            return [_wired(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+            return [_wired(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - a tuple of whatever
         case dt.date() | dt.time():
             return value.isoformat()
         case _:
