@@ -38,16 +38,11 @@ if TYPE_CHECKING:
     )
     from aioklaviyo.filters import Filter
     from aioklaviyo.models.account import Account
-    from aioklaviyo.models.event import Event, NewEvent, ProfileRef
+    from aioklaviyo.models.event import Event
     from aioklaviyo.models.metric import Metric
-    from aioklaviyo.models.profile import (
-        Location,
-        LocationAttributes,
-        Profile,
-        ProfileAttributes,
-        ProfilePatch,
-        Upserted,
-    )
+    from aioklaviyo.models.new_event import NewEvent, ProfileRef
+    from aioklaviyo.models.new_profile import LocationAttributes, ProfileAttributes, ProfilePatch
+    from aioklaviyo.models.profile import Location, Profile, Upserted
     from aioklaviyo.models.subscription import Subscriptions
     from aioklaviyo.models.writing import UNSET, Unset
     from aioklaviyo.pacing.local import LocalPacing
@@ -119,9 +114,11 @@ _HOMES = {
         ServerUnavailable UnexpectedResponse""",
     "aioklaviyo.filters": "Filter",
     "aioklaviyo.models.account": "Account",
-    "aioklaviyo.models.event": "Event NewEvent ProfileRef",
+    "aioklaviyo.models.event": "Event",
     "aioklaviyo.models.metric": "Metric",
-    "aioklaviyo.models.profile": "Location LocationAttributes Profile ProfileAttributes ProfilePatch Upserted",
+    "aioklaviyo.models.new_event": "NewEvent ProfileRef",
+    "aioklaviyo.models.new_profile": "LocationAttributes ProfileAttributes ProfilePatch",
+    "aioklaviyo.models.profile": "Location Profile Upserted",
     "aioklaviyo.models.subscription": "Subscriptions",
     "aioklaviyo.models.writing": "UNSET Unset",
     "aioklaviyo.pacing.local": "LocalPacing",

@@ -237,7 +237,8 @@ class JobRun(Generic[T, J]):
             try:
                 return await self._caller.send(call)
             except RateLimited as error:
-                was_ambiguous = was_ambiguous or error.attempts > 1
+                # What was throttled was not processed, but any attempt before may have been.
+                was_ambiguous = was_ambiguous or error.attempts > (error.status is not None)
                 raise
 
         try:
@@ -260,15 +261,20 @@ class JobRun(Generic[T, J]):
             tally.unknown += [Failed(entry, error) for entry in entries]
             return
         verdicts = _Verdicts(self._kind, entries, job, reply.record)
-        if self._already is not None and (was_ambiguous or reply.was_ambiguous or verdicts.unknown):
-            await self._look(self._already, verdicts)
+        if self._already is not None:
+            # After a lost answer, what the job refused may be what another job had done.
+            await self._look(self._already, verdicts, doubts_refusals=was_ambiguous or reply.was_ambiguous)
         verdicts.count(tally)
 
-    async def _look(self, already: Already[T], verdicts: "_Verdicts[T, J]") -> None:
+    async def _look(self, already: Already[T], verdicts: "_Verdicts[T, J]", *, doubts_refusals: bool) -> None:
+        doubtful = verdicts.not_done() if doubts_refusals else verdicts.not_known()
+        if not doubtful:
+            return
         try:
-            verdicts.are_done(await already(self._caller, verdicts.doubtful()))
+            verdicts.are_done(await already(self._caller, doubtful))
         except KlaviyoError as error:
-            verdicts.are_unknown(error)
+            if doubts_refusals:
+                verdicts.are_unknown(error)
 
 
 class _Verdicts(Generic[T, J]):
@@ -290,12 +296,16 @@ class _Verdicts(Generic[T, J]):
         for key, errors in told.items():
             self.refused[key] = self._refusal("The job could not do it", errors)
         is_cancelled = job.status == "cancelled"
-        if is_cancelled or loose or (job.failed_count or 0) > len(told):
+        if is_cancelled or loose or (job.failed_count or 0) > len(told) or self._counts_too_few(job):
             self._doubt(job, loose, is_cancelled=is_cancelled)
 
-    def doubtful(self) -> list[T]:
+    def not_done(self) -> list[T]:
         """What does not count as done."""
         return [self._entries[key] for key in (*self.refused, *self.unsent, *self.unknown)]
+
+    def not_known(self) -> list[T]:
+        """What the job does not tell of."""
+        return [self._entries[key] for key in self.unknown]
 
     def are_done(self, keys: set[str]) -> None:
         """Count these as done, whatever the job said."""
@@ -304,7 +314,7 @@ class _Verdicts(Generic[T, J]):
                 del place[key]
 
     def are_unknown(self, error: KlaviyoError) -> None:
-        """Count all that is doubtful as unknown."""
+        """Count all that does not count as done as unknown."""
         self.unknown |= dict.fromkeys((*self.refused, *self.unsent), error)
         self.refused, self.unsent = {}, {}
 
@@ -329,6 +339,10 @@ class _Verdicts(Generic[T, J]):
         words = (word.strip(".,;:()[]") for word in _WORDS.findall(error.detail or ""))
         named = {word for word in words if word in self._entries}
         return named.pop() if len(named) == 1 else None
+
+    def _counts_too_few(self, job: J) -> bool:
+        """Whether it has done less than it was given, by its own count; to count nothing is not to have counted."""
+        return 0 < (job.completed_count or 0) < len(self._keys) - len(self.refused)
 
     def _doubt(self, job: J, loose: Sequence[JobError], *, is_cancelled: bool) -> None:
         """Something was not done that no error names: what is not listed as done counts as that."""

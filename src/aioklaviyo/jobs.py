@@ -1,5 +1,6 @@
 """Waiting for Klaviyo's jobs: ask how far one is, less and less often, until it is finished."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ J = TypeVar("J", bound=Job)
 FIRST_WAIT_SECONDS = 0.5
 WAIT_GROWTH = 1.5
 LONGEST_WAIT_SECONDS = 15.0
+LAST_LOOK_SECONDS = 1.0
+"""What is kept of the time for asking a last time."""
 
 
 async def finished(
@@ -39,18 +42,27 @@ async def finished(
     """
     ends_at = caller.monotonic() + timeout_seconds
     wait = FIRST_WAIT_SECONDS
+    is_last_look = False
     while True:
         if progress is not None:
             progress(job)
         if job.is_finished:
             return job
         left = ends_at - caller.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded("The job is not finished in time; it goes on", CallRecord("GET", path))
-        await caller.sleep(min(wait, left))
+        if left <= 0 or is_last_look:
+            raise _unfinished(path)
+        is_last_look = wait >= left - LAST_LOOK_SECONDS
+        await caller.sleep(max(left - LAST_LOOK_SECONDS, 0.0) if is_last_look else wait)
         wait = min(wait * WAIT_GROWTH, LONGEST_WAIT_SECONDS)
         try:
-            job = await read(job.id)
+            async with asyncio.timeout(max(ends_at - caller.monotonic(), 0.0)):
+                job = await read(job.id)
+        except TimeoutError:
+            raise _unfinished(path) from None
         except KlaviyoError as error:
             if not error.may_repeat:
                 raise
+
+
+def _unfinished(path: str) -> DeadlineExceeded:
+    return DeadlineExceeded("The job is not finished in time; it goes on", CallRecord("GET", path))

@@ -67,7 +67,7 @@ class Flights(Generic[T]):
     def _under_way(self, place: tuple[int, Hashable]) -> _Flight[T] | None:
         flight = self._flights.get(place)
         # One that has just ended, or that everybody has left, is still here for a turn of the loop.
-        return None if flight is None or flight.task.done() or flight.task.cancelling() else flight
+        return None if flight is None or flight.task.done() or not flight.waiting else flight
 
     def _landed(self, place: tuple[int, Hashable], task: asyncio.Task[T]) -> None:
         flight = self._flights.get(place)

@@ -20,7 +20,7 @@ from aioklaviyo import (
 )
 from aioklaviyo.models.consent import Subscriber, Unsubscriber
 from aioklaviyo.models.full_profile import FullProfile
-from aioklaviyo.models.profile import ProfileImport
+from aioklaviyo.models.new_profile import ProfileImport
 from aioklaviyo.models.push_token import DeviceMetadata, NewPushToken
 from aioklaviyo.pacing.model import Slot
 from aioklaviyo.pacing.priority import Priority

@@ -28,7 +28,7 @@ from aioklaviyo import (
 )
 from aioklaviyo.bulk import BulkResult, BulkStopped
 from aioklaviyo.models.consent import Subscriber, Unsubscriber
-from aioklaviyo.models.profile import ProfileImport
+from aioklaviyo.models.new_profile import ProfileImport
 from client.client_server import PaperClock, Received, Reply, Reset, ScriptedServer, Silence, Step, Wire, problem
 from client.emulated import account
 

@@ -16,7 +16,10 @@ from aioklaviyo import DeadlineExceeded, Klaviyo, NoPacing, OutcomeUnknown, Requ
 from aioklaviyo.bulk import BulkResult, BulkStopped
 from aioklaviyo.models.catalog import catalog_id
 from aioklaviyo.models.catalog_item import CatalogItemChanges, NewCatalogItem
-from client.client_server import PaperClock, Received, Reply, Reset, Step, Wire, problem
+from aioklaviyo.models.catalog_job import CatalogItemJob
+from aioklaviyo.models.coupon_code import NewCouponCode
+from aioklaviyo.pacing.model import NoSlotInTime
+from client.client_server import PaperClock, Received, Reply, Reset, Silence, Step, Wire, problem
 from client.emulated import account
 
 Outcome = Callable[[list[str]], dict[str, Any]]
@@ -133,6 +136,96 @@ async def test_where_the_state_cannot_be_looked_at_nobody_claims_to_know() -> No
     ) as here:
         result = await here.klaviyo.catalog_items.create_all(items(3))
         assert (result.sent, sorted(names(result.unknown))) == (0, ["0", "1", "2"])
+
+
+@pytest.mark.parametrize("fault", ["reset-after*1", "503,effect=yes*1"])
+async def test_a_job_that_was_held_back_after_a_lost_answer_may_have_been_taken_before(fault: str) -> None:
+    class FullOnce(NoPacing):
+        """No room for the second attempt of the first job."""
+
+        asked = 0
+
+        @override
+        async def slot(self, charges: Any, *, priority: Any, within_seconds: float) -> Any:
+            self.asked += 1
+            if self.asked == 2:
+                raise NoSlotInTime(wait_seconds=2.0)
+            return await super().slot(charges, priority=priority, within_seconds=within_seconds)
+
+    clock = PaperClock()
+    async with account(faults=f"bulk_create_catalog_items:{fault}") as here:
+        await here.klaviyo.catalog_items.create(item("7", price=1))
+        async with Klaviyo(
+            "pk_test", base_url=here.emulator.url, pacing=FullOnce(), sleep=clock.sleep, monotonic=clock.monotonic
+        ) as klaviyo:
+            result = await klaviyo.catalog_items.create_all(item(str(number), price=number) for number in range(10))
+        assert (result.sent, names(result.refused), result.unknown) == (9, ["7"], ())
+
+
+async def test_what_a_job_refuses_by_name_is_refused_although_others_have_to_be_looked_for(wire: Wire) -> None:
+    jobs = Jobs(
+        lambda _: {
+            "status": "complete",
+            "failed_count": 2,
+            "errors": [{"source": {"pointer": "/data/attributes/items/data/0"}}, {"detail": "No."}],
+        }
+    )
+
+    def script(request: Received) -> Step:
+        return Reply(200, {"data": []}) if request.path == "/api/catalog-items" else jobs(request)
+
+    klaviyo = await wire.client((await wire.serve(script=script)).url)
+    result = await klaviyo.catalog_items.delete_all(ids("A", "B", "C"))
+    assert (result.sent, [failed.item for failed in result.refused], result.unknown) == (2, ids("A"), ())
+
+
+@pytest.mark.parametrize(("done_by_job", "sent"), [(2, 0), (3, 3), (0, 3), (None, 3)])
+async def test_a_job_that_says_it_did_less_than_it_was_given_is_not_believed_to_have_done_all(
+    wire: Wire, done_by_job: int | None, sent: int
+) -> None:
+    said = {"status": "complete", "completed_count": done_by_job, "failed_count": 0, "errors": []}
+    result = await update(wire, Jobs(lambda _: dict(said)), "A", "B", "C")
+    assert (result.sent, len(result.unknown)) == (sent, 3 - sent)
+
+
+async def test_no_more_is_looked_up_at_once_than_the_rate_limit_allows() -> None:
+    class FullNowAndThen(NoPacing):
+        chance = random.Random(3)
+
+        @override
+        async def slot(self, charges: Any, *, priority: Any, within_seconds: float) -> Any:
+            if charges[0].key.startswith("GET /api/coupon-codes") and self.chance.random() < 0.5:
+                raise NoSlotInTime(wait_seconds=2.0)
+            return await super().slot(charges, priority=priority, within_seconds=within_seconds)
+
+    clock = PaperClock()
+    async with account(faults="bulk_create_coupon_codes:reset-after*1") as here:
+        await here.klaviyo.coupons.create("TEN")
+        async with Klaviyo(
+            "pk_test", base_url=here.emulator.url, pacing=FullNowAndThen(), sleep=clock.sleep, monotonic=clock.monotonic
+        ) as klaviyo:
+            codes = (NewCouponCode(coupon_id="TEN", unique_code=str(number)) for number in range(30))
+            result = await klaviyo.coupon_codes.create_all(codes)
+        assert (result.sent, result.total) == (30, 30)
+
+
+async def test_waiting_for_a_job_ends_in_time_although_no_answer_comes(wire: Wire) -> None:
+    server = await wire.serve(Silence())
+    klaviyo = await wire.client(server.url)
+    job = CatalogItemJob(id="J", verb="update", status="processing")
+    with pytest.raises(DeadlineExceeded, match="it goes on"):
+        await klaviyo.catalog_items.wait(job, timeout_seconds=0.05)
+    assert len(server.received) == 1
+
+
+async def test_a_job_is_asked_a_last_time_before_the_wait_is_over(wire: Wire, clock: PaperClock) -> None:
+    jobs = Jobs(reads=10**9)
+    klaviyo = await wire.client((await wire.serve(script=jobs)).url)
+    job = await klaviyo.catalog_items.bulk_update([CatalogItemChanges(id="A")])
+    began = clock.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        await klaviyo.catalog_items.wait(job, timeout_seconds=40)
+    assert clock.monotonic() - began == 39
 
 
 async def test_the_last_of_several_changes_of_one_item_lasts() -> None:
@@ -392,10 +485,8 @@ async def test_a_run_that_cannot_go_on_is_not_begun(wire: Wire, wrong: dict[str,
 
 
 async def test_a_job_of_a_later_kind_is_read_but_cannot_be_waited_for(wire: Wire) -> None:
-    said = {"status": "paused", "errors": [{"source": "somewhere", "meta": None}]}
-    answer = Reply(
-        200, {"data": {"type": "catalog-item-bulk-mend-job", "id": "J", "attributes": {**said, "errors": []}}}
-    )
+    said = {"status": "paused", "errors": [{"meta": None}]}
+    answer = Reply(200, {"data": {"type": "catalog-item-bulk-mend-job", "id": "J", "attributes": said}})
     api = (await wire.client((await wire.serve(answer)).url, pacing=NoPacing())).catalog_items
     job = await api.get_update_job("J")
     assert (job.status, job.verb, job.is_finished, job.entry_ids) == ("paused", "mend", False, None)

@@ -86,33 +86,30 @@ class Both:
             await self._windows.tell([self._windows.given_back(self._key, self._limits, other)])
 
 
-answers = st.one_of(
-    st.none(),
-    st.just(dict[str, str]()),
-    st.builds(
-        lambda burst, steady, seconds, left: {
+def answers_of(burst: int, steady: int, seconds: int) -> st.SearchStrategy[dict[str, str]]:
+    """Headers that name these limits, with more or less left."""
+    return st.integers(0, burst).map(
+        lambda left: {
             "RateLimit-Limit": f"{burst}, {burst};w=1, {steady};w={seconds}",
-            "RateLimit-Remaining": str(min(left, burst)),
-        },
-        st.integers(1, 8),
-        st.integers(5, 20),
-        st.sampled_from([6, 60]),
-        st.integers(0, 8),
-    ),
-)
+            "RateLimit-Remaining": str(left),
+        }
+    )
+
+
+usual = answers_of(5, 20, 6)
 steps = st.tuples(
-    st.sampled_from([Both.take, Both.take, Both.take, Both.settle, Both.settle, Both.throttle, Both.give_back]),
+    st.sampled_from([Both.take] * 6 + [Both.settle] * 4 + [Both.throttle, Both.give_back]),
     st.sampled_from(Priority),
     st.integers(0, 9),
-    st.sampled_from([0.0, 1.0, 3.0, 5.0, 40.0]),
-    answers,
-    st.sampled_from([0.0, 0.0, 0.1, 0.37, 1.03, 2.9]),
+    st.sampled_from([0.0, 1.0, 3.0, 5.0]),
+    st.one_of(usual, usual, usual, answers_of(2, 30, 60), st.none(), st.just(dict[str, str]())),
+    st.sampled_from([0.0, 0.0, 0.1, 0.37, 1.03]),
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
-    rate=st.sampled_from([None, Rate(3, 12), Rate(5, 20), Rate(5, 30, 40)]), script=st.lists(steps, max_size=60)
+    rate=st.sampled_from([None, Rate(3, 12), Rate(5, 20), Rate(5, 30, 40)]), script=st.lists(steps, min_size=30, max_size=70)
 )
 def test_the_script_in_redis_counts_as_one_process_does(
     redis_of_the_session: RedisProcess,

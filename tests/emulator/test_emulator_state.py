@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import uuid
 from concurrent.futures import CancelledError
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,21 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
         assert len({item["id"] for item in profiles}) == len(profiles) == 2
         assert len({item["id"] for item in events}) == len(events) == 2
         assert events[0]["attributes"]["event_properties"]["$value"] == 0
+
+
+def test_a_state_in_memory_has_the_tables_of_one_in_a_file(tmp_path: Path) -> None:
+    def tables(database: str) -> tuple[Any, ...]:
+        with closing(Database(database)) as state:
+            return state.read(
+                lambda connection: (
+                    connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall(),
+                    connection.execute("PRAGMA application_id").fetchone(),
+                    connection.execute("PRAGMA user_version").fetchone(),
+                )
+            ).result()
+
+    assert tables(":memory:") == tables(str(tmp_path / "state.db"))
+    assert tables(":memory:")[0]
 
 
 def test_one_seed_gives_one_sequence_of_ids(tmp_path: Path) -> None:

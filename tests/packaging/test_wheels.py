@@ -138,7 +138,7 @@ def alone(index: None, wheels: dict[str, Path], tmp_path_factory: pytest.TempPat
         home = tmp_path_factory.mktemp(name)
         run(sys.executable, "-m", "venv", "--without-pip", home)
         python = home / "bin" / "python"
-        run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", wheels[name])
+        run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", wheels[name])
         pythons[name] = python
     return pythons
 

@@ -5,23 +5,18 @@
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Tag
 from typing_extensions import override
 
 from aioklaviyo.jsonapi import Json
-from aioklaviyo.models.writing import UNSET, JsonObject, Settable, Unset, WriteModel
-
-T = TypeVar("T")
+from aioklaviyo.models.writing import UNSET, Given, JsonObject, Settable, WriteModel
 
 TextMessageType: TypeAlias = Literal["SMS", "MMS", "RCS"]
 BadgeConfig: TypeAlias = Literal["increment-one", "set-count", "set-property"]
 PushType: TypeAlias = Literal["standard", "silent"]
 PushButtonAction: TypeAlias = Literal["deep_link", "dismiss", "open_app", "open_url"]
-
-Given: TypeAlias = T | Literal[Unset.UNSET]
-"""A value that cannot be cleared, or ``UNSET``."""
 
 
 class EmailContent(WriteModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AwareDatetime, Field, model_validator
 
 from aioklaviyo.jsonapi import Json
-from aioklaviyo.models.profile import Identifier
+from aioklaviyo.models.new_profile import Identifier
 from aioklaviyo.models.push_token import NewPushToken
 from aioklaviyo.models.writing import WriteModel
 

@@ -30,6 +30,9 @@ UNSET: Final = Unset.UNSET
 Settable: TypeAlias = T | Literal[Unset.UNSET] | None
 """A value, None to clear, or ``UNSET`` to leave alone."""
 
+Given: TypeAlias = T | Literal[Unset.UNSET]
+"""A value, or ``UNSET`` to leave alone: what cannot be cleared."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -11,8 +11,7 @@ from aioklaviyo.models.campaign import (
     campaign_from,
     message_from,
 )
-from aioklaviyo.models.campaign_content import Given
-from aioklaviyo.models.writing import UNSET, Settable
+from aioklaviyo.models.writing import UNSET, Given, Settable
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M

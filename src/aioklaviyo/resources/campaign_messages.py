@@ -19,13 +19,13 @@ from aioklaviyo.models.campaign import (
     message_from,
     variation_from,
 )
-from aioklaviyo.models.campaign_content import Given, MessageVariation, variations_wire
+from aioklaviyo.models.campaign_content import MessageVariation, variations_wire
 from aioklaviyo.models.campaign_options import AbTestAttributes, SendOptionsAttributes, TrackingOptionsAttributes
 from aioklaviyo.models.campaign_schedule import MessageSchedule, Schedule, message_schedule_from
 from aioklaviyo.models.image import Image, image_from
 from aioklaviyo.models.tag import Tag, tag_from
 from aioklaviyo.models.template import Template, template_from
-from aioklaviyo.models.writing import UNSET, Settable, WriteModel
+from aioklaviyo.models.writing import UNSET, Given, Settable, WriteModel
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M, S

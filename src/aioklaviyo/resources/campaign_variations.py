@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aioklaviyo.models.campaign import CampaignMessage, CampaignVariation, message_from, variation_from
-from aioklaviyo.models.campaign_content import Given, NewVariation, VariationContent
+from aioklaviyo.models.campaign_content import NewVariation, VariationContent
 from aioklaviyo.models.image import Image, image_from
 from aioklaviyo.models.translation import Translation, translation_from
-from aioklaviyo.models.writing import UNSET, Settable, written
+from aioklaviyo.models.writing import UNSET, Given, Settable, written
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.rates import M
 from aioklaviyo.resources.area import Area

@@ -18,12 +18,12 @@ from aioklaviyo.models.campaign import (
     estimation_from,
     message_from,
 )
-from aioklaviyo.models.campaign_content import Given, NewAudience, inline_wire
+from aioklaviyo.models.campaign_content import NewAudience, inline_wire
 from aioklaviyo.models.campaign_options import SendSettingsAttributes
 from aioklaviyo.models.campaign_schedule import CampaignSchedule, Schedule, campaign_schedule_from
 from aioklaviyo.models.job import Job, job_from
 from aioklaviyo.models.tag import Tag, tag_from
-from aioklaviyo.models.writing import UNSET, Settable
+from aioklaviyo.models.writing import UNSET, Given, Settable
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M, S

@@ -1,8 +1,10 @@
 """What of the catalogue is already as it is wanted to be: asked where a job leaves that open."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from aioklaviyo import filters, jsonapi
+from aioklaviyo.bulk import patiently
 from aioklaviyo.calls import Caller
 from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.operations import Operation
@@ -33,7 +35,8 @@ async def _existing(caller: Caller, listing: Operation, entry_ids: Sequence[str]
     found: dict[str, Resource] = {}
     for start in range(0, len(entry_ids), _IDS_PER_CALL):
         where = filters.any_of("ids", entry_ids[start : start + _IDS_PER_CALL])
-        reply = await caller.send(listing.call(query={"filter": where.expression}))
+        call = listing.call(query={"filter": where.expression})
+        reply = await patiently(caller, functools.partial(caller.send, call))
         found |= {resource.id: resource for resource in reply.parsed(jsonapi.collection)}
     return {entry_id: found[entry_id] for entry_id in entry_ids if entry_id in found}
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import datetime as dt
+import functools
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aioklaviyo.bulk import BulkResult, Progress
+from aioklaviyo.bulk import BulkResult, Progress, patiently
 from aioklaviyo.calls import Caller
 from aioklaviyo.errors import NotFound, invalid_request
 from aioklaviyo.filters import Filter
@@ -326,8 +327,9 @@ async def _made(caller: Caller, codes: Sequence[NewCouponCode]) -> set[str]:
 
 async def _is_made(caller: Caller, code: NewCouponCode) -> bool:
     try:
-        there = (await caller.send(GET.call(code.id))).one(coupon_code_from)
+        reply = await patiently(caller, functools.partial(caller.send, GET.call(code.id)))
     except NotFound:
         return False
+    there = reply.one(coupon_code_from)
     # Klaviyo keeps whole seconds.
     return code.expires_at is None or there.expires_at == code.expires_at.replace(microsecond=0)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from aioklaviyo.errors import CallRecord, PayloadTooLarge, invalid_request
-from aioklaviyo.models.event import NewEvent
+from aioklaviyo.models.new_event import NewEvent
 from aioklaviyo.operations import Call, Need, Operation, encoded
 from aioklaviyo.rates import XL, M
 

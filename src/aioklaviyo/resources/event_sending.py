@@ -9,7 +9,7 @@ from aioklaviyo.bulk import BulkResult, Failed, Progress, Splitter, Tally, in_ba
 from aioklaviyo.calls import Caller
 from aioklaviyo.cutting import each
 from aioklaviyo.errors import CredentialsRejected, KlaviyoError, OutcomeUnknown, RequestRejected
-from aioklaviyo.models.event import NewEvent
+from aioklaviyo.models.new_event import NewEvent
 from aioklaviyo.resources.event_batch import (
     MAX_BATCH_BYTES,
     MAX_BATCH_EVENTS,

@@ -5,8 +5,9 @@ from typing import Literal, TypeAlias
 
 from aioklaviyo.bulk import BulkResult, Progress
 from aioklaviyo.filters import Filter
-from aioklaviyo.models.event import Event, NewEvent, event_from
+from aioklaviyo.models.event import Event, event_from
 from aioklaviyo.models.metric import Metric, metric_from
+from aioklaviyo.models.new_event import NewEvent
 from aioklaviyo.models.profile import Profile, ProfileExtra, profile_from
 from aioklaviyo.operations import Operation, Query
 from aioklaviyo.pagination import Listing

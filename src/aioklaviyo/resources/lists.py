@@ -61,7 +61,7 @@ class Lists(Area):
         """All lists, page after page.
 
         Args:
-            filter: On ``name``, ``id``, ``created`` and ``updated``.
+            filter: ``any_of`` on ``name`` and ``id``; ``greater_than`` on ``created`` and ``updated``.
             sort: One attribute, descending with a leading minus.
             include: What to resolve to objects on each list.
             page_size: 1 to 10, which is also the default.
@@ -178,7 +178,8 @@ class Lists(Area):
 
         Args:
             list_id: Six letters and digits.
-            filter: On ``email``, ``phone_number``, ``push_token``, ``_kx`` and ``joined_group_at``.
+            filter: ``any_of`` on ``email``, ``phone_number`` and ``push_token``; ``equals`` on ``_kx``; ranges on
+                ``joined_group_at``.
             sort: By when they joined, descending with a leading minus.
             page_size: 1 to 100; Klaviyo's default is 20.
             additional_fields: What to read beyond the defaults.

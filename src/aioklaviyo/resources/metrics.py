@@ -87,7 +87,8 @@ class Metrics(Area):
         """All metrics, 200 per page; Klaviyo offers neither a page size nor an order.
 
         Args:
-            filter: On ``integration.name`` or ``integration.category``. Of the latter, Klaviyo may find nothing.
+            filter: ``equals`` on ``integration.name`` or ``integration.category``. Of the latter, Klaviyo may find
+                nothing.
             include: What to resolve to objects on each metric.
             fields: Only these attributes; empty means all.
             cursor: Where to resume, from ``Page.next_cursor``.

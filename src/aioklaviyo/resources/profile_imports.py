@@ -17,7 +17,8 @@ from aioklaviyo.errors import (
 )
 from aioklaviyo.filters import Filter
 from aioklaviyo.jobs import finished
-from aioklaviyo.models.profile import Profile, ProfileAttributes, ProfileExtra, ProfileImport, profile_from
+from aioklaviyo.models.new_profile import ProfileAttributes, ProfileImport
+from aioklaviyo.models.profile import Profile, ProfileExtra, profile_from
 from aioklaviyo.models.profile_import import (
     ProfileImportError,
     ProfileImportJob,

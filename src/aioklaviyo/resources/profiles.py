@@ -10,15 +10,8 @@ from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
 from aioklaviyo.models.conversation import Conversation, conversation_from
 from aioklaviyo.models.full_profile import FullProfile, full_profile_from
-from aioklaviyo.models.profile import (
-    Profile,
-    ProfileAttributes,
-    ProfileExtra,
-    ProfileImport,
-    ProfilePatch,
-    Upserted,
-    profile_from,
-)
+from aioklaviyo.models.new_profile import ProfileAttributes, ProfileImport, ProfilePatch
+from aioklaviyo.models.profile import Profile, ProfileExtra, Upserted, profile_from
 from aioklaviyo.models.profile_list import ProfileList, list_from
 from aioklaviyo.models.push_token import PushToken, push_token_from
 from aioklaviyo.models.segment.segment import Segment, segment_from

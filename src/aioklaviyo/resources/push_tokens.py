@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aioklaviyo.errors import invalid_request
 from aioklaviyo.filters import Filter
-from aioklaviyo.models.event import ProfileRef
+from aioklaviyo.models.new_event import ProfileRef
 from aioklaviyo.models.profile import Profile, ProfileExtra, profile_from
 from aioklaviyo.models.push_token import NewPushToken, PushToken, push_token_from
 from aioklaviyo.operations import Need, Operation, Query

@@ -50,7 +50,8 @@ class Templates(Area):
         """All templates, page after page; those that messages have copied for themselves are not among them.
 
         Args:
-            filter: On ``id``, ``name``, ``created`` and ``updated``.
+            filter: ``any_of`` on ``id``; ``equals``, ``any_of`` or ``contains`` on ``name``; ``equals`` and ranges on
+                ``created`` and ``updated``.
             sort: One attribute, descending with a leading minus.
             additional_fields: What to read beyond the defaults.
             page_size: 1 to 10, which is also the default.

@@ -48,7 +48,8 @@ class UniversalContent(Area):
         """All universal content, page after page.
 
         Args:
-            filter: On ``id``, ``name``, ``created``, ``updated``, ``definition.content_type`` and ``definition.type``.
+            filter: ``equals`` or ``any_of`` on ``id`` and ``name``; ``equals`` on ``definition.content_type`` and
+                ``definition.type``; ranges on ``created`` and ``updated``.
             sort: One attribute, descending with a leading minus.
             page_size: 1 to 100; Klaviyo's default is 20.
             fields: Only these attributes, dotted where nested; empty means all.
