@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -115,24 +116,33 @@ def test_without_the_sdk_its_rows_are_skipped(monkeypatch: pytest.MonkeyPatch) -
     assert (bare.row, bare.value) == ("cpu-bare", pytest.approx(2))
 
 
-def test_the_client_is_imported_beside_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_is_imported_beside_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def scripted(code: str) -> Imported:
+    def scripted(code: str, scratch: Path) -> Imported:
+        assert scratch == tmp_path
         asked.append(code)
         return Imported(35, 30, 400, ["aiohttp"]) if "aioklaviyo" in code else Imported(26, 25, 300, ["pydantic"])
 
     monkeypatch.setattr(importing, "imported", scripted)
-    (found,) = measured(list(importing.importing(3)))
+    (found,) = measured(list(importing.importing(3, tmp_path)))
     assert (found.row, found.value, found.n) == ("import", pytest.approx(1.2), 3)
     assert asked == ["from aioklaviyo import Klaviyo, NewEvent, ProfileRef\nKlaviyo('pk_bench')", importing._RIVAL] * 4
     assert "30 ms (35 ms passed), 400 modules, aiohttp among them" in found.note
 
 
-def test_an_import_is_timed_in_an_interpreter_of_its_own() -> None:
-    found = imported("import json.tool")
+def test_an_import_is_timed_in_an_interpreter_of_its_own(tmp_path: Path) -> None:
+    found = imported("import json.tool", tmp_path)
     assert found.wall >= 0 <= found.cpu
     assert found.brought == []
     assert found.modules > 10
     with pytest.raises(SubjectError, match=re.escape("No module named 'nowhere'")):
-        imported("import nowhere")
+        imported("import nowhere", tmp_path)
+
+
+def test_what_is_imported_is_compiled_once_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    imported("import aioklaviyo", tmp_path)
+    assert list(tmp_path.rglob("aioklaviyo/__init__.*.pyc"))

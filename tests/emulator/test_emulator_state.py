@@ -28,7 +28,7 @@ from klaviyo_emulator.ids import event_id, event_sequence, event_uuid, short_id,
 from klaviyo_emulator.state.database import Database, StateUnavailableError
 from klaviyo_emulator.state.events import list_events
 from klaviyo_emulator.state.metrics import ensure_metric, list_metrics
-from klaviyo_emulator.state.minting import open_mint
+from klaviyo_emulator.state.minting import Agenda, open_mint
 from klaviyo_emulator.state.profiles import list_profiles
 from klaviyo_emulator.state.tasks import Task, schedule
 
@@ -230,6 +230,39 @@ def test_what_a_commit_lost_is_due_again() -> None:
     with Emulator() as emulator:
         asyncio.run(story(emulator))
     assert done == ["note", "note"]
+
+
+def test_what_is_done_stays_due_until_it_is_stored() -> None:
+    seen: list[bool] = []
+
+    async def story(emulator: Emulator) -> None:
+        context = emulator.context
+        context.database.write(lambda connection: schedule(connection, context.mint, "note", {})).result()
+        pump = Pump(context, {"note": lambda _context, _connection, _task: None})
+        # In the same transaction, after what the pump does: nobody may think yet that there is nothing to wait for.
+        gate = threading.Event()
+        context.database.write(lambda _connection: gate.wait())
+        run = asyncio.create_task(pump.run())
+        await asyncio.sleep(0)
+        context.database.write(lambda _connection: seen.append(pump.is_due))
+        gate.set()
+        await run
+        seen.append(pump.is_due)
+
+    with Emulator() as emulator:
+        asyncio.run(story(emulator))
+    assert seen == [True, False]
+
+
+def test_what_is_planned_while_somebody_looks_is_not_forgotten() -> None:
+    agenda = Agenda()
+    agenda.notice(5)
+    seen = agenda.noticed
+    agenda.notice(7)
+    agenda.settle(None, seen)
+    assert agenda.earliest_us == 5
+    agenda.settle(7, agenda.noticed)
+    assert agenda.earliest_us == 7
 
 
 def test_what_a_task_plans_comes_before_what_is_due_later() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from klaviyo_emulator.state.database import StateUnavailableError
 from klaviyo_emulator.state.tasks import Task, earliest_due, finish, next_due
 
 if TYPE_CHECKING:
@@ -43,16 +42,11 @@ class Pump:
         """Run everything that is due, and what becomes due by it."""
         agenda = self.context.mint.agenda
         while self.is_due:
-            due_us = agenda.earliest_us
-            try:
-                await self.context.write(self._run_batch)
-            except StateUnavailableError:
-                # Nothing of it is stored, so what was due still is.
-                if due_us is not None:
-                    agenda.notice(due_us)
-                raise
+            # Told only now that it is stored: until then whoever comes waits, and sees what was due done.
+            agenda.settle(*await self.context.write(self._run_batch))
 
-    def _run_batch(self, connection: sqlite3.Connection) -> None:
+    def _run_batch(self, connection: sqlite3.Connection) -> tuple[int | None, int]:
+        """When the next one is due, and how often something had been planned by then."""
         now_us = self.context.mint.now_us()
         for _ in range(_BATCH):
             # One at a time, because it may plan another one that is due before the next.
@@ -67,4 +61,4 @@ class Pump:
                 connection.execute("ROLLBACK TO task")
             connection.execute("RELEASE task")
             finish(connection, task)
-        self.context.mint.agenda.earliest_us = earliest_due(connection)
+        return earliest_due(connection), self.context.mint.agenda.noticed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import threading
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,11 +22,22 @@ class Agenda:
     """When the next task is due, in microseconds since 1970, or earlier: a hint that spares a look at the state."""
 
     earliest_us: int | None = None
+    noticed: int = 0
+    """How often something was planned, so that who looks at the state can tell whether it has changed since."""
+    _gate: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def notice(self, due_us: int) -> None:
         """A task is due then."""
-        if self.earliest_us is None or due_us < self.earliest_us:
-            self.earliest_us = due_us
+        with self._gate:
+            self.noticed += 1
+            if self.earliest_us is None or due_us < self.earliest_us:
+                self.earliest_us = due_us
+
+    def settle(self, earliest_us: int | None, noticed: int) -> None:
+        """A look at the state found this, unless something was planned since it was `noticed` so often."""
+        with self._gate:
+            if self.noticed == noticed:
+                self.earliest_us = earliest_us
 
 
 @dataclass(slots=True)

@@ -72,7 +72,7 @@ class ClientBench:
         yield from _or_broken(lambda: speed.throughput(size.speed, seed), speed.THROUGHPUT)
         yield from _or_broken(lambda: speed.cpu(size.speed, seed), speed.CPU_SDK, speed.CPU_BARE)
         yield from _or_broken(lambda: speed.decode(size.speed, seed), speed.DECODE_EVENTS, speed.DECODE_PROFILES)
-        yield from _or_broken(lambda: importing.importing(size.imports), importing.IMPORT)
+        yield from _or_broken(lambda: importing.importing(size.imports, lab.scratch), importing.IMPORT)
         yield from _or_broken(lambda: [limit_one(lab, seed)], LIMIT_ONE)
         yield from _or_broken(lambda: [limit_four(lab, seed)], LIMIT_FOUR)
         faults = (trouble.FAULTS, trouble.FAULTS_DOUBLED, trouble.FAULTS_P99)

@@ -14,6 +14,7 @@ from dreamflow.bench.subject import SubjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dreamflow.bench.model import Outcome
 
@@ -40,15 +41,15 @@ class Imported(NamedTuple):
     brought: list[str]
 
 
-def importing(repetitions: int) -> Iterator[Outcome]:
-    """What a user writes first, beside the two packages that it cannot do without."""
+def importing(repetitions: int, scratch: Path) -> Iterator[Outcome]:
+    """What a user writes first, beside the two packages that it cannot do without; ``scratch`` takes compiled code."""
     for code in (_OURS, _RIVAL):
-        imported(code)  # so that all is compiled
+        imported(code, scratch)  # so that all is compiled
     ours: list[Imported] = []
     rival: list[Imported] = []
     for _ in range(repetitions):
-        ours.append(imported(_OURS))
-        rival.append(imported(_RIVAL))
+        ours.append(imported(_OURS, scratch))
+        rival.append(imported(_RIVAL, scratch))
     ratios = [mine.cpu / other.cpu for mine, other in zip(ours, rival, strict=True)]
     value, interval = Repeated(median(ratios), (min(ratios), max(ratios)))
     note = (
@@ -58,10 +59,12 @@ def importing(repetitions: int) -> Iterator[Outcome]:
     yield Measured(row=IMPORT.id, value=value, n=repetitions, interval=interval, note=note)
 
 
-def imported(code: str) -> Imported:
+def imported(code: str, scratch: Path) -> Imported:
     """What some code takes in a fresh interpreter. Raises SubjectError where it does not run."""
     program = _AROUND.format(code=code, looked_for=_LOOKED_FOR)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
+    # An environment that forbids compiled code to be kept would have every import compile ours, and only ours.
+    command = [sys.executable, "-E", "-X", f"pycache_prefix={scratch}", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise SubjectError(f"a fresh interpreter failed: {done.stderr.strip().splitlines()[-1]}")
     wall, cpu, modules, brought = json.loads(done.stdout)

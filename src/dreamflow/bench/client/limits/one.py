@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aioklaviyo.pacing.local import LocalPacing
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Priority
 from aioklaviyo.rates import XL, Charge, M, Rate
 from dreamflow.bench.client.limits import virtual_time
 from dreamflow.bench.model import Broken, Measured, Row, at_least

@@ -7,7 +7,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Priority
 from aioklaviyo.pacing.redis import RedisPacing
 from aioklaviyo.rates import Charge, Rate
 from dreamflow.bench.client.limits.wire import Wire
