@@ -46,10 +46,8 @@ if TYPE_CHECKING:
     from aioklaviyo.models.subscription import Subscriptions
     from aioklaviyo.models.writing import UNSET, Unset
     from aioklaviyo.pacing.local import LocalPacing
-    from aioklaviyo.pacing.model import Pacing
-    from aioklaviyo.pacing.priority import Priority
+    from aioklaviyo.pacing.model import NoPacing, Pacing, Priority
     from aioklaviyo.pacing.redis import RedisPacing
-    from aioklaviyo.pacing.unlimited import NoPacing
     from aioklaviyo.pagination import Listing, Page
     from aioklaviyo.resources.event_batch import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 
@@ -122,10 +120,8 @@ _HOMES = {
     "aioklaviyo.models.subscription": "Subscriptions",
     "aioklaviyo.models.writing": "UNSET Unset",
     "aioklaviyo.pacing.local": "LocalPacing",
-    "aioklaviyo.pacing.model": "Pacing",
-    "aioklaviyo.pacing.priority": "Priority",
+    "aioklaviyo.pacing.model": "NoPacing Pacing Priority",
     "aioklaviyo.pacing.redis": "RedisPacing",
-    "aioklaviyo.pacing.unlimited": "NoPacing",
     "aioklaviyo.pagination": "Listing Page",
     "aioklaviyo.resources.event_batch": "MAX_BATCH_BYTES MAX_BATCH_EVENTS",
 }

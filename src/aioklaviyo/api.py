@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aioklaviyo.calls import Caller
 from aioklaviyo.errors import invalid_request
 from aioklaviyo.operations import Call, Method, Need, QueryValue, charge_key, encoded, query_string
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Priority
 from aioklaviyo.rates import Charge
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 # What HTTP itself calls idempotent, and the HTTP library already repeats on a stale connection.
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
 _WORD = re.compile(r"[a-z][a-z-]*")
+_ID_PLACE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ class Api:
             attempt_timeout_seconds: Limit of one attempt of a call that may be repeated.
             max_attempts: How often a call is tried at most.
             shares_reads: Whether a read may be answered together with an equal one that is under way.
+
+        Raises:
+            ValueError: An option makes no sense.
         """
         options = self._caller.options
         if max_attempts is not None:
@@ -368,5 +372,13 @@ def _is_plain_path(path: str) -> bool:
 
 
 def _template(path: str) -> str:
-    """The path with a placeholder for all that does not look like a word of Klaviyo's: ids are nobody's business."""
-    return "/".join(segment if not segment or _WORD.fullmatch(segment) else "{id}" for segment in path.split("/"))
+    """The path with a placeholder for all that may be an id: ids are nobody's business, and share their windows.
+
+    ``/api/coupons/summer`` names a coupon: whatever it looks like, what follows a collection's name is an id. Of the
+    rest, an id is what does not look like a word of Klaviyo's.
+    """
+    segments = path.split("/")
+    return "/".join(
+        segment if not segment or (place != _ID_PLACE and _WORD.fullmatch(segment)) else "{id}"
+        for place, segment in enumerate(segments)
+    )

@@ -8,13 +8,16 @@ import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from aioklaviyo import filters
-from aioklaviyo.errors import CallRecord, DeadlineExceeded, KlaviyoError
+from aioklaviyo.errors import CallRecord, DeadlineExceeded, KlaviyoError, RequestRejected
 
 V = TypeVar("V")
+
+_Found: TypeAlias = dict[str, V | RequestRejected]
+"""Values by their keys, or why Klaviyo refuses one."""
 
 GATHER_SECONDS = 0.002
 """How long the first key waits for others."""
@@ -52,8 +55,6 @@ class _Gathering(Generic[V]):
 
     waiting: dict[str, int] = field(default_factory=dict[str, int])
     """How many callers wait for each key."""
-    taken: set[str] = field(default_factory=set[str])
-    """Keys whose value has been given to somebody."""
     weight: int = 0
     ends_at: float = 0.0
     """The latest deadline of who waits."""
@@ -83,13 +84,14 @@ class Gatherer(Generic[V]):
         self._own = own
         self._monotonic = monotonic
         self._path = path
-        self._open: tuple[_Gathering[V], asyncio.Task[Mapping[str, V]]] | None = None
+        self._open: tuple[_Gathering[V], asyncio.Task[_Found[V]]] | None = None
 
     async def get(self, key: str, *, deadline_seconds: float) -> V | None:
         """The value of a key; None where there is none.
 
         Raises:
             DeadlineExceeded: Time ran out while the read was under way.
+            RequestRejected: Klaviyo refuses this key, or none of the keys is to blame.
             KlaviyoError: What the read raises; each caller gets a copy of its own.
         """
         gathering, task = self._join(key, self._monotonic() + deadline_seconds)
@@ -104,12 +106,12 @@ class Gatherer(Generic[V]):
         finally:
             await self._leave(gathering, task, key)
         value = values.get(key)
-        if value is None or key not in gathering.taken:
-            gathering.taken.add(key)
-            return value
-        return self._own(value)
+        if isinstance(value, RequestRejected):
+            raise copy.copy(value)
+        # The last one takes the value itself: those before might change it while others have not got theirs.
+        return self._own(value) if value is not None and key in gathering.waiting else value
 
-    def _join(self, key: str, ends_at: float) -> tuple[_Gathering[V], asyncio.Task[Mapping[str, V]]]:
+    def _join(self, key: str, ends_at: float) -> tuple[_Gathering[V], asyncio.Task[_Found[V]]]:
         weight = weight_of(key)
         if self._open is not None:
             gathering, _ = self._open
@@ -130,14 +132,40 @@ class Gatherer(Generic[V]):
             self._close(gathering)
         return gathering, task
 
-    async def _run(self, gathering: _Gathering[V]) -> Mapping[str, V]:
+    async def _run(self, gathering: _Gathering[V]) -> "_Found[V]":
         timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._close, gathering)
         try:
             await gathering.is_full.wait()
         finally:
             timer.cancel()
             self._close(gathering)
-        return await self._read(list(gathering.waiting), gathering.ends_at - self._monotonic())
+        found: _Found[V] = {}
+        suspects = list(gathering.waiting)
+        refusal = await self._refusal(suspects, gathering, found)
+        # Nobody is refused for another's key: it is looked for by halves, as long as one of them is taken.
+        while refusal is not None and len(suspects) > 1:
+            first, second = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]
+            of_first = await self._refusal(first, gathering, found)
+            of_second = await self._refusal(second, gathering, found)
+            if of_first is not None and of_second is not None:
+                break
+            suspects, refusal = (second, of_second) if of_first is None else (first, of_first)
+        if refusal is not None:
+            found |= dict.fromkeys(suspects, refusal)
+        return found
+
+    async def _refusal(
+        self, keys: Sequence[str], gathering: _Gathering[V], found: "_Found[V]"
+    ) -> RequestRejected | None:
+        """Read these keys into ``found``; why Klaviyo refuses that, where it does."""
+        remaining = gathering.ends_at - self._monotonic()
+        if remaining <= 0:
+            raise DeadlineExceeded("Time ran out before the read began", CallRecord("GET", self._path))
+        try:
+            found.update(await self._read(keys, remaining))
+        except RequestRejected as error:
+            return error
+        return None
 
     def _close(self, gathering: _Gathering[V]) -> None:
         """Take in nobody else, and let the read go."""
@@ -145,7 +173,7 @@ class Gatherer(Generic[V]):
             self._open = None
         gathering.is_full.set()
 
-    async def _leave(self, gathering: _Gathering[V], task: "asyncio.Task[Mapping[str, V]]", key: str) -> None:
+    async def _leave(self, gathering: _Gathering[V], task: "asyncio.Task[_Found[V]]", key: str) -> None:
         gathering.waiting[key] -= 1
         if not gathering.waiting[key]:
             del gathering.waiting[key]
@@ -157,7 +185,7 @@ class Gatherer(Generic[V]):
             await asyncio.wait([task])
 
 
-def _look_at(task: "asyncio.Task[Mapping[str, V]]") -> None:
+def _look_at(task: "asyncio.Task[_Found[V]]") -> None:
     if not task.cancelled():
         # Looked at, so that an error nobody waited for is not reported as forgotten.
         task.exception()

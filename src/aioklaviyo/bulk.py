@@ -5,7 +5,7 @@ in the end everything it took from its source is in exactly one place of a ``Bul
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from typing_extensions import override
 
 from aioklaviyo.calls import Caller
+from aioklaviyo.cutting import Tap
 from aioklaviyo.errors import (
     CallRecord,
     CredentialsRejected,
@@ -24,7 +25,7 @@ from aioklaviyo.errors import (
     UnexpectedResponse,
 )
 from aioklaviyo.models.job import JobError
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Priority
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -109,24 +110,14 @@ class Tally(Generic[T]):
     job_ids: list[str] = field(default_factory=list[str])
     stopped_by: CredentialsRejected | None = None
 
-    def failed(self, items: Sequence[T], error: KlaviyoError, *, is_repeatable: bool) -> None:
-        """Put things where an error says that they are.
-
-        Args:
-            items: What was sent, or was to be sent.
-            error: How the call ended.
-            is_repeatable: Whether the call was one that is repeated after an attempt without an answer.
-        """
+    def failed(self, items: Sequence[T], error: KlaviyoError) -> None:
+        """Put things where an error says that they are: what was sent, or was to be sent, by the call it ended."""
         failures = [Failed(item, error) for item in items]
+        if isinstance(error, CredentialsRejected):
+            self.stopped_by = error
         if isinstance(error, RequestRejected):
             self.refused += failures
-        elif isinstance(error, CredentialsRejected):
-            self.stopped_by = error
-            self.unsent += failures
-        elif isinstance(error, (OutcomeUnknown, UnexpectedResponse)):
-            self.unknown += failures
-        elif is_repeatable and error.attempts and not isinstance(error, RateLimited):
-            # One of the attempts may have done it.
+        elif error.record.may_be_done or isinstance(error, (OutcomeUnknown, UnexpectedResponse)):
             self.unknown += failures
         else:
             self.unsent += failures
@@ -152,22 +143,27 @@ async def patiently(caller: Caller, send: Callable[[], Awaitable[R]]) -> R:
     """What ``send`` returns; where the rate limit leaves no room within a call's deadline, wait and ask again.
 
     Raises:
-        RateLimited: There was no room for ``PATIENCE_SECONDS``. Nothing was done.
-        KlaviyoError: Whatever else ``send`` raises.
+        RateLimited: There was no room for ``PATIENCE_SECONDS``.
+        KlaviyoError: Whatever else ``send`` raises. Its record tells whether an attempt of any of the calls may have
+            done it.
     """
     ends_at = caller.monotonic() + PATIENCE_SECONDS
+    may_be_done = False
     while True:
         try:
             return await send()
-        except RateLimited as error:
-            wait = max(error.retry_after_seconds or 0.0, 1.0)
-            if caller.monotonic() + wait > ends_at:
+        except KlaviyoError as error:
+            may_be_done = may_be_done or error.record.may_be_done
+            wait = max(error.retry_after_seconds or 0.0, 1.0) if isinstance(error, RateLimited) else None
+            if wait is None or caller.monotonic() + wait > ends_at:
+                error.record = replace(error.record, may_be_done=may_be_done)
                 raise
         await caller.sleep(wait)
 
 
 async def settle_all(
-    batches: AsyncGenerator[B, None],
+    source: Iterable[T] | AsyncIterable[T],
+    cut: Callable[[AsyncIterator[T]], AsyncGenerator[B, None]],
     settle: Callable[[B, Tally[T]], Awaitable[None]],
     *,
     max_in_flight: int,
@@ -176,8 +172,10 @@ async def settle_all(
     """Settle batches, so many at once; the next one is taken from the source when there is room for it.
 
     Args:
-        batches: What to settle; closed in the end.
-        settle: Sends one batch and counts each thing of it in the tally. It raises no ``KlaviyoError``.
+        source: The things.
+        cut: Makes batches of them, in which each thing is once.
+        settle: Sends one batch and counts each thing of it in the tally, without sending where the tally says that
+            everything has stopped. It raises no ``KlaviyoError``.
         max_in_flight: How many batches are under way at most.
         progress: Told after every batch.
 
@@ -189,19 +187,23 @@ async def settle_all(
         raise ValueError("max_in_flight must be at least 1")
     tally = Tally[T]()
     under_way = _UnderWay(tally, progress)
+    tap = Tap(source)
     try:
-        async with aclosing(batches):
+        async with aclosing(cut(tap)) as batches:
             try:
                 async for batch in batches:
                     under_way.add(settle(batch, tally))
                     await under_way.wait(until_left=max_in_flight - 1)
                     if tally.stopped_by is not None:
-                        break
-            finally:
-                if not _is_cancelled():
-                    await under_way.wait(until_left=0)
+                        tap.turn_off()
+            except Exception:
+                await under_way.wait(until_left=0)
+                raise
+        await under_way.wait(until_left=0)
     finally:
         await under_way.cancel()
+    if tap.broken is not None:
+        raise tap.broken
     if tally.stopped_by is not None:
         stopped = tally.stopped_by
         raise BulkStopped("Klaviyo refused the credentials half-way", stopped.record, tally.result()) from stopped
@@ -222,8 +224,11 @@ class _UnderWay(Generic[T]):
     async def wait(self, *, until_left: int) -> None:
         while len(self._tasks) > until_left:
             done, self._tasks = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            # All are looked at, so that none that failed beside another is reported as forgotten.
+            mistakes = [error for task in done if (error := task.exception()) is not None]
+            if mistakes:
+                raise mistakes[0]
+            for _ in done:
                 if self._progress is not None:
                     self._progress(self._tally.result())
 
@@ -233,11 +238,6 @@ class _UnderWay(Generic[T]):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ class Splitter(Generic[E, T]):
         while left:
             part = left.pop()
             if tally.stopped_by is not None:
-                self._failed(part, tally, tally.stopped_by)
+                # Not sent at all, whatever that error tells of its own call.
+                tally.unsent += [Failed(self.thing_of(entry), tally.stopped_by) for entry in part]
             elif self.submit_each is not None and spent and len(part) <= self.each_from:
                 await self.submit_each(part, tally)
             else:
@@ -278,7 +279,7 @@ class Splitter(Generic[E, T]):
                     left += reversed(_divided(part, named))
 
     def _failed(self, part: Sequence[E], tally: Tally[T], error: KlaviyoError) -> None:
-        tally.failed([self.thing_of(entry) for entry in part], error, is_repeatable=False)
+        tally.failed([self.thing_of(entry) for entry in part], error)
 
 
 def _divided(part: Sequence[E], named: set[int]) -> list[Sequence[E]]:
@@ -297,6 +298,13 @@ _NAMED_ROUNDS = 16
 def told_by_job(errors: Sequence[JobError]) -> tuple[ErrorDetail, ...]:
     """A job's errors about one thing, in the shape in which refusals tell theirs."""
     return tuple(
-        ErrorDetail(id=error.id, code=error.code, title=error.title, detail=error.detail, pointer=error.pointer)
+        ErrorDetail(
+            id=error.id,
+            code=error.code,
+            title=error.title,
+            detail=error.detail,
+            pointer=error.pointer,
+            meta=error.meta or {},
+        )
         for error in errors
     )

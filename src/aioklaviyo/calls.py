@@ -25,8 +25,7 @@ from aioklaviyo.errors import (
 )
 from aioklaviyo.jsonapi import Json, MalformedDocumentError, Resource
 from aioklaviyo.operations import Call, Need
-from aioklaviyo.pacing.model import NoSlotInTime, Pacing, Slot
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import NoSlotInTime, Pacing, Priority, Slot
 from aioklaviyo.retry import Fault, RetryPolicy, Stop, decide, retry_after_seconds
 from aioklaviyo.sharing import Flights
 from aioklaviyo.telemetry import Observation, Telemetry
@@ -85,6 +84,11 @@ class Options:
     priority: Priority
     shares_reads: bool
 
+    def __post_init__(self) -> None:
+        for name in ("timeout_seconds", "attempt_timeout_seconds"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive and finite")
+
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
@@ -142,7 +146,8 @@ class Caller:
 
     async def _share(self, call: Call, ends_at: float) -> Reply:
         flights = self._machinery.flights
-        key = (self.options.priority, call.path, call.query)
+        # A raw call may be equal to a typed one in all but what it needs and how often it is tried.
+        key = (self.options.priority, call.path, call.query, call.need, call.is_repeatable)
         while flights.is_under_way(key):
             remaining = ends_at - self._machinery.monotonic()
             try:
@@ -168,19 +173,21 @@ class Caller:
         attempt = 0
         with machinery.telemetry.call(call) as observation:
             while True:
-                slot = await self._slot(call, attempt, ends_at, observation)
+                slot = await self._slot(call, attempt, ends_at, observation, was_ambiguous=was_ambiguous)
                 remaining = ends_at - machinery.monotonic()
                 if remaining <= 0:
                     slot.give_back()
                     # Only a repeatable call, or one that was not processed, waits and so comes here again.
                     raise DeadlineExceeded(
-                        "Time ran out between attempts", CallRecord(call.method, call.path, attempts=attempt)
+                        "Time ran out between attempts",
+                        CallRecord(call.method, call.path, attempts=attempt, may_be_done=was_ambiguous),
                     )
                 attempt += 1
                 outcome = await self._attempt(call, slot, attempt, remaining, observation)
                 verdict = self._judge(call, outcome, attempt, was_ambiguous=was_ambiguous)
                 if isinstance(verdict, Reply):
                     return verdict
+                was_ambiguous = was_ambiguous or verdict.is_ambiguous
                 asked_seconds = self._asked_seconds(outcome)
                 remaining = ends_at - machinery.monotonic()
                 decision = decide(
@@ -193,7 +200,7 @@ class Caller:
                     jitter=machinery.rng.random(),
                 )
                 if isinstance(decision, Stop):
-                    record = _record(call, outcome, attempt)
+                    record = _record(call, outcome, attempt, may_be_done=was_ambiguous)
                     raise _failure(
                         call,
                         verdict,
@@ -203,11 +210,12 @@ class Caller:
                         remaining_seconds=remaining,
                         asked_seconds=asked_seconds,
                     )
-                was_ambiguous = was_ambiguous or verdict.is_ambiguous
                 observation.waited("retry", decision.seconds)
                 await machinery.sleep(decision.seconds)
 
-    async def _slot(self, call: Call, attempt: int, ends_at: float, observation: Observation) -> Slot:
+    async def _slot(
+        self, call: Call, attempt: int, ends_at: float, observation: Observation, *, was_ambiguous: bool
+    ) -> Slot:
         began = self._machinery.monotonic()
         try:
             slot = await self._machinery.pacing.slot(
@@ -217,7 +225,7 @@ class Caller:
             sent = "Not sent again" if attempt else "Not sent"
             raise RateLimited(
                 f"{sent}: the rate limit leaves no room before the deadline",
-                CallRecord(call.method, call.path, attempts=attempt),
+                CallRecord(call.method, call.path, attempts=attempt, may_be_done=was_ambiguous),
                 full.wait_seconds,
             ) from None
         waited = self._machinery.monotonic() - began
@@ -233,6 +241,10 @@ class Caller:
             outcome = await self._machinery.transport.attempt(
                 call.method, call.path, call.query, call.body, timeout_seconds=self._attempt_seconds(call, remaining)
             )
+        except RuntimeError:
+            # The client is not open here.
+            slot.give_back()
+            raise
         except BaseException:
             # Cancelled: Klaviyo may have counted it.
             slot.settle(headers=None, retry_after_seconds=None)
@@ -274,7 +286,7 @@ class Caller:
             return Fault.THROTTLED
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
             return Fault.UNAVAILABLE
-        record = _record(call, outcome, attempt)
+        record = _record(call, outcome, attempt, may_be_done=was_ambiguous)
         if was_ambiguous and status == HTTPStatus.NOT_FOUND and call.deletes_one:
             # An earlier attempt got no answer, and now the resource is gone, which is what was wanted.
             return Reply(call, record, None, was_ambiguous)
@@ -326,16 +338,17 @@ def _reason(outcome: Answer | Failure) -> str:
     return f" ({outcome.reason})" if isinstance(outcome, Failure) else ""
 
 
-def _record(call: Call, outcome: Answer | Failure, attempt: int) -> CallRecord:
+def _record(call: Call, outcome: Answer | Failure, attempt: int, *, may_be_done: bool) -> CallRecord:
     if isinstance(outcome, Failure):
-        return CallRecord(call.method, call.path, attempts=attempt)
+        return CallRecord(call.method, call.path, attempts=attempt, may_be_done=may_be_done)
     errors: tuple[ErrorDetail, ...] = ()
     if outcome.status >= HTTPStatus.MULTIPLE_CHOICES and outcome.body:
         try:
             errors = jsonapi.error_details(jsonapi.decode(outcome.body))
         except MalformedDocumentError:
             errors = ()
-    return CallRecord(call.method, call.path, outcome.status, _request_id(outcome, errors), attempt, errors)
+    request_id = _request_id(outcome, errors)
+    return CallRecord(call.method, call.path, outcome.status, request_id, attempt, errors, may_be_done)
 
 
 def _request_id(answer: Answer, errors: tuple[ErrorDetail, ...]) -> str | None:

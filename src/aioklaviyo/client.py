@@ -13,8 +13,7 @@ from typing_extensions import override
 from aioklaviyo.api import Api
 from aioklaviyo.calls import Caller, Machinery, Options
 from aioklaviyo.pacing.local import LocalPacing
-from aioklaviyo.pacing.model import Pacing
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Pacing, Priority
 from aioklaviyo.retry import RetryPolicy
 from aioklaviyo.sharing import Flights
 from aioklaviyo.telemetry import Telemetry
@@ -27,7 +26,9 @@ DEFAULT_REVISION = "2026-10-15"
 class Klaviyo(Api):
     """A Klaviyo account, for as long as the ``async with`` block lasts.
 
-    Safe to share between the tasks of one event loop. Exactly one of ``api_key`` and ``access_token`` is needed.
+    Safe to share between the tasks of the event loop it is opened in; another loop needs a client of its own. A call
+    that is under way when the block ends, or made later, raises ``RuntimeError``; or ``OutcomeUnknown``, where it may
+    have been done and must not be repeated. Exactly one of ``api_key`` and ``access_token`` is needed.
 
     Args:
         api_key: A private key (``pk_...``).
@@ -77,13 +78,8 @@ class Klaviyo(Api):
         session: aiohttp.ClientSession | None = None,
         pacing: Pacing | None = None,
     ) -> None:
-        for name, seconds in (
-            ("timeout_seconds", timeout_seconds),
-            ("attempt_timeout_seconds", attempt_timeout_seconds),
-            ("connect_timeout_seconds", connect_timeout_seconds),
-        ):
-            if not 0 < seconds < float("inf"):
-                raise ValueError(f"{name} must be positive and finite")
+        if not 0 < connect_timeout_seconds < float("inf"):
+            raise ValueError("connect_timeout_seconds must be positive and finite")
         if max_connections < 1 or max_response_bytes < 1:
             raise ValueError("max_connections and max_response_bytes must be at least 1")
         self._base_url = base_url

@@ -1,22 +1,58 @@
 """Cutting a stream of things into batches that Klaviyo takes: so many things and so many bytes at most."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from typing_extensions import override
 
 from aioklaviyo.errors import RequestRejected
 
 T = TypeVar("T")
 
+_THINGS_IN_A_ROW = 100
+"""After so many things everybody else has a turn: to write thousands of them takes tenths of a second."""
 
-async def each(source: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    """The things of a source of either kind."""
-    if isinstance(source, AsyncIterable):
-        async for thing in source:
-            yield thing
-    else:
-        for thing in source:
-            yield thing
+
+class Tap(AsyncIterator[T]):
+    """The things of a source of either kind, until it ends, breaks or is turned off.
+
+    Whoever cuts the things up notices no difference, so what was taken by then is cut and handed on as ever.
+    """
+
+    def __init__(self, source: Iterable[T] | AsyncIterable[T]) -> None:
+        self._things = aiter(source) if isinstance(source, AsyncIterable) else iter(source)
+        self._is_off = False
+        self._taken = 0
+        self.broken: Exception | None = None
+        """What the source raised."""
+
+    def turn_off(self) -> None:
+        """Take nothing more from the source."""
+        self._is_off = True
+
+    @override
+    def __aiter__(self) -> "Tap[T]":
+        return self
+
+    @override
+    async def __anext__(self) -> T:
+        if not self._is_off:
+            self._taken += 1
+            if not self._taken % _THINGS_IN_A_ROW:
+                await asyncio.sleep(0)
+            try:
+                if isinstance(self._things, AsyncIterator):
+                    return await anext(self._things)
+                for thing in self._things:
+                    return thing
+            except StopAsyncIteration:
+                pass
+            except Exception as error:  # noqa: BLE001 - raised when what came before it is on its way
+                self.broken = error
+            self._is_off = True
+        raise StopAsyncIteration
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +79,7 @@ class Cut(Generic[T]):
 
 
 async def cuts(
-    source: Iterable[T] | AsyncIterable[T], write: Callable[[T], bytes | None], *, most: int, most_bytes: int
+    source: AsyncIterator[T], write: Callable[[T], bytes | None], *, most: int, most_bytes: int
 ) -> AsyncGenerator[Cut[T], None]:
     """The things in their order, cut by count and by the bytes of what they become.
 
@@ -55,7 +91,7 @@ async def cuts(
         most_bytes: How many bytes of parts, and of commas between them, go together.
     """
     cut = Cut[T]()
-    async for thing in each(source):
+    async for thing in source:
         try:
             body = write(thing)
         except RequestRejected as error:

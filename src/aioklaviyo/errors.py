@@ -57,6 +57,8 @@ class CallRecord:
     request_id: str | None = None
     attempts: int = 0
     errors: tuple[ErrorDetail, ...] = ()
+    may_be_done: bool = False
+    """Whether one of the attempts got no readable answer, so that Klaviyo may have done what was asked."""
 
 
 class KlaviyoError(Exception):

@@ -7,7 +7,7 @@ says nothing; and a job lists what it has done, or does not. What can be told fr
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, TypeAlias, TypeVar
@@ -15,7 +15,6 @@ from typing import Generic, TypeAlias, TypeVar
 from aioklaviyo import jsonapi
 from aioklaviyo.bulk import (
     BulkResult,
-    BulkStopped,
     Failed,
     Progress,
     Splitter,
@@ -25,7 +24,6 @@ from aioklaviyo.bulk import (
     told_by_job,
 )
 from aioklaviyo.calls import Caller, Reply
-from aioklaviyo.cutting import each
 from aioklaviyo.errors import (
     CallRecord,
     CredentialsRejected,
@@ -155,7 +153,6 @@ class JobRun(Generic[T, J]):
         self._already = already
         self._job_timeout_seconds = job_timeout_seconds
         self._last_of: dict[str, asyncio.Event] = {}
-        self._held: list[T] = []
 
     async def run(
         self, source: Iterable[T] | AsyncIterable[T], *, max_in_flight: int, progress: Progress[T] | None
@@ -166,35 +163,21 @@ class JobRun(Generic[T, J]):
             BulkStopped: The credentials were refused.
             Exception: What the source raised, after what had been taken from it is settled.
         """
-        try:
-            return await settle_all(self._batches(source), self._settle, max_in_flight=max_in_flight, progress=progress)
-        except BulkStopped as stopped:
-            told = stopped.result
-            told = replace(told, unsent=told.unsent + tuple(Failed(entry, stopped) for entry in self._held))
-            raise BulkStopped("Klaviyo refused the credentials half-way", stopped.record, told) from stopped.__cause__
+        return await settle_all(source, self._batches, self._settle, max_in_flight=max_in_flight, progress=progress)
 
-    async def _batches(self, source: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[list[T], None]:
+    async def _batches(self, source: AsyncIterator[T]) -> AsyncGenerator[list[T], None]:
         """As many at once as a job takes, none of them twice: the second time belongs to another job."""
         batch: dict[str, T] = {}
         size = 0
-        broken: Exception | None = None
-        try:
-            async for entry in each(source):
-                key, weight = self._kind.identify(entry), self._weight(entry)
-                if batch and (key in batch or len(batch) >= self._kind.most or size + weight > MAX_JOB_BYTES):
-                    # Taken from the source before it was known that nothing more is to be sent.
-                    self._held.append(entry)
-                    yield list(batch.values())
-                    self._held.clear()
-                    batch, size = {}, 0
-                batch[key] = entry
-                size = (size or _ENVELOPE_BYTES) + weight
-        except Exception as error:  # noqa: BLE001 - raised when what came before it is on its way
-            broken = error
+        async for entry in source:
+            key, weight = self._kind.identify(entry), self._weight(entry)
+            if batch and (key in batch or len(batch) >= self._kind.most or size + weight > MAX_JOB_BYTES):
+                yield list(batch.values())
+                batch, size = {}, 0
+            batch[key] = entry
+            size = (size or _ENVELOPE_BYTES) + weight
         if batch:
             yield list(batch.values())
-        if broken is not None:
-            raise broken
 
     def _weight(self, entry: T) -> int:
         try:
@@ -237,8 +220,7 @@ class JobRun(Generic[T, J]):
             try:
                 return await self._caller.send(call)
             except RateLimited as error:
-                # What was throttled was not processed, but any attempt before may have been.
-                was_ambiguous = was_ambiguous or error.attempts > (error.status is not None)
+                was_ambiguous = was_ambiguous or error.record.may_be_done
                 raise
 
         try:
@@ -247,10 +229,7 @@ class JobRun(Generic[T, J]):
         except RequestRejected:
             raise
         except KlaviyoError as error:
-            if was_ambiguous and isinstance(error, RateLimited):
-                tally.unknown += [Failed(entry, error) for entry in entries]
-            else:
-                tally.failed(entries, error, is_repeatable=True)
+            tally.failed(entries, error)
             return
         tally.job_ids.append(job.id)
         try:

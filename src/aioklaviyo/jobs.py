@@ -14,7 +14,7 @@ FIRST_WAIT_SECONDS = 0.5
 WAIT_GROWTH = 1.5
 LONGEST_WAIT_SECONDS = 15.0
 LAST_LOOK_SECONDS = 1.0
-"""What is kept of the time for asking a last time."""
+"""What is kept of the time for asking a last time; of a short time, a quarter."""
 
 
 async def finished(
@@ -41,6 +41,7 @@ async def finished(
         KlaviyoError: Reading failed in a way that more of it would not mend; other failures are waited out.
     """
     ends_at = caller.monotonic() + timeout_seconds
+    last_look = min(LAST_LOOK_SECONDS, timeout_seconds / 4)
     wait = FIRST_WAIT_SECONDS
     is_last_look = False
     while True:
@@ -51,8 +52,8 @@ async def finished(
         left = ends_at - caller.monotonic()
         if left <= 0 or is_last_look:
             raise _unfinished(path)
-        is_last_look = wait >= left - LAST_LOOK_SECONDS
-        await caller.sleep(max(left - LAST_LOOK_SECONDS, 0.0) if is_last_look else wait)
+        is_last_look = wait >= left - last_look
+        await caller.sleep(max(left - last_look, 0.0) if is_last_look else wait)
         wait = min(wait * WAIT_GROWTH, LONGEST_WAIT_SECONDS)
         try:
             async with asyncio.timeout(max(ends_at - caller.monotonic(), 0.0)):

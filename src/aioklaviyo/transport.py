@@ -4,7 +4,7 @@ No retries here, no meaning of statuses, no JSON.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -115,16 +115,20 @@ class Transport:
         self._max_connections = max_connections
         self._max_response_bytes = max_response_bytes
         self._lent_session = session
+        # Those of a session that was lent run around ours. Given with a request, they replace the session's.
+        lent: Sequence[aiohttp.ClientMiddlewareType] = getattr(session, "_middlewares", ())
+        self._middlewares = (*lent, _once)
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Make the session ready; a session handed in stays the caller's to close."""
         if self._session is not None:
             raise RuntimeError("this client is already open")
+        self._loop = asyncio.get_running_loop()
         self._session = self._lent_session or aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=300),
             cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(_once,),
         )
 
     async def close(self) -> None:
@@ -139,11 +143,14 @@ class Transport:
         """Send once and read the whole body within ``timeout_seconds``.
 
         Raises:
-            RuntimeError: The client is not open.
+            RuntimeError: The client is not open, was closed meanwhile, or was opened in another event loop.
         """
         session = self._session
         if session is None or session.closed:
             raise RuntimeError("this client is not open: use 'async with Klaviyo(...) as klaviyo'")
+        if asyncio.get_running_loop() is not self._loop:
+            # Its connections would be used by two loops at once, which works until it does not.
+            raise RuntimeError("this client was opened in another event loop: each loop needs a client of its own")
         payload = None if body is None else _Body(body)
         answer: Answer | None = None
         is_whole = False
@@ -158,11 +165,18 @@ class Transport:
                     allow_redirects=False,
                     raise_for_status=False,
                     timeout=self._timeout,
+                    middlewares=self._middlewares,
                 ) as response,
             ):
                 answer = Answer(response.status, response.headers, b"")
                 answer = Answer(response.status, response.headers, await self._read(response))
                 is_whole = True
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if session.closed and task is not None and not task.cancelling():
+                # Nobody cancelled the call: that is how aiohttp ends the wait for a connection.
+                raise RuntimeError("this client was closed while a call was under way") from None
+            raise
         except (aiohttp.ClientError, OSError, _OversizedBodyError) as error:
             # TimeoutError is an OSError: the attempt's own timeout comes here as well.
             fault = _fault_of(error, may_be_sent=payload is None or payload.has_started)

@@ -8,8 +8,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aioklaviyo.pacing.model import Pacing, Slot
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import Pacing, Priority, Slot
 from aioklaviyo.rates import Charge
 
 FOREVER = 1e9

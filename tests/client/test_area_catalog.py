@@ -1,8 +1,11 @@
 """The catalogue over a real socket: items, variants, categories, their jobs, and who waits for a variant."""
 
+import json
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from aioklaviyo import (
     Conflict,
@@ -13,6 +16,7 @@ from aioklaviyo import (
     OutcomeUnknown,
     PayloadTooLarge,
     filters,
+    jsonapi,
 )
 from aioklaviyo.models.catalog import catalog_id
 from aioklaviyo.models.catalog_category import CatalogCategoryChanges, NewCatalogCategory
@@ -31,6 +35,26 @@ def variant(external_id: str = "FOX-A", of: str = "FOX", **more: object) -> NewC
     values = {"title": "Read aloud", "description": "By Ann", "url": "https://example.org/fox/a", "sku": external_id}
     given = {"external_id": external_id, "item_id": catalog_id(of), "inventory_quantity": 3, "price": 4.5}
     return NewCatalogVariant.model_validate({**given, **values, **more})
+
+
+def test_lists_and_decimals_do_as_well_and_are_json_when_sent() -> None:
+    fox = NewCatalogItem(
+        external_id="FOX",
+        title="The fox",
+        description="A story",
+        url="https://example.org/fox",
+        price=Decimal("4.10"),
+        images=["https://example.org/1.png"],
+        category_ids=[catalog_id("WOOD")],
+    )
+    sent = json.loads(jsonapi.encode(fox.resource()))
+    assert (sent["attributes"]["price"], sent["attributes"]["images"]) == (4.1, ["https://example.org/1.png"])
+    assert [each["id"] for each in sent["relationships"]["categories"]["data"]] == [catalog_id("WOOD")]
+    assert CatalogItemChanges(id=fox.id, category_ids=[]).resource()["relationships"] == {"categories": {"data": []}}
+    wood = NewCatalogCategory(external_id="WOOD", name="From the wood", item_ids=[fox.id])
+    assert CatalogCategoryChanges(id=wood.id, item_ids=wood.item_ids).item_ids == (fox.id,)
+    with pytest.raises(ValidationError):
+        CatalogItemChanges(id=fox.id, images="https://example.org/1.png")
 
 
 async def test_every_operation_on_single_items_does_what_it_says() -> None:

@@ -146,6 +146,19 @@ async def test_where_codes_cannot_be_read_nobody_claims_to_know() -> None:
         assert (result.sent, len(result.unknown)) == (0, 2)
 
 
+async def test_a_code_is_worth_money_and_no_repr_tells_it() -> None:
+    async with account(clock=PaperClock()) as here:
+        codes = here.klaviyo.coupon_codes
+        await here.klaviyo.coupons.create("TEN")
+        made = await codes.create(code("SECRET"))
+        result = await codes.create_all([code("SECRET"), code("OTHER")])
+        job = await codes.get_create_job(result.job_ids[0], include=("coupon-codes",))
+        assert (made.id, job.entry_ids) == ("TEN-SECRET", ("TEN-OTHER",))
+        told = repr([made, job, result, result.refused, code("SECRET")])
+        assert "SECRET" not in told
+        assert "OTHER" not in told
+
+
 UNSAFE: dict[str, Callable[[Klaviyo], Awaitable[object]]] = {
     "coupon": lambda klaviyo: klaviyo.coupons.create("TEN"),
     "code": lambda klaviyo: klaviyo.coupon_codes.create(code("A")),

@@ -1,10 +1,11 @@
 """Lists over a real socket."""
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from aioklaviyo import NotFound, PayloadTooLarge, ProfileAttributes, filters
+from aioklaviyo import Klaviyo, NotFound, PayloadTooLarge, ProfileAttributes, filters
 from aioklaviyo.resources.lists import MAX_MEMBERS_PER_CALL
 from client.client_server import Connect, Reply, Serve
 from client.emulated import account, resources
@@ -62,3 +63,20 @@ async def test_more_members_than_klaviyo_takes_at_once_cost_no_call(serve: Serve
         assert caught.value.attempts == 0
         await change("Y6nRLr", crowd[1:])
     assert [len(request.json["data"]) for request in server.received] == [1_000, 1_000]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda klaviyo: klaviyo.lists.add_members("Y6nRLr", "01M1"),
+        lambda klaviyo: klaviyo.lists.remove_members("Y6nRLr", "01M1"),
+        lambda klaviyo: klaviyo.tags.tag_lists("a-tag", "Y6nRLr"),
+        lambda klaviyo: klaviyo.webhooks.create("W", "https://example.org", secret_key="s" * 16, topics="event:a.b"),
+    ],
+)
+async def test_one_id_is_not_taken_for_its_letters(
+    connect: Connect, call: Callable[[Klaviyo], Awaitable[object]]
+) -> None:
+    client = await connect("http://127.0.0.1:9")
+    with pytest.raises(TypeError, match="must be a list, not one text"):
+        await call(client)

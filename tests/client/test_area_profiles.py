@@ -22,9 +22,7 @@ from aioklaviyo.models.consent import Subscriber, Unsubscriber
 from aioklaviyo.models.full_profile import FullProfile
 from aioklaviyo.models.new_profile import ProfileImport
 from aioklaviyo.models.push_token import DeviceMetadata, NewPushToken
-from aioklaviyo.pacing.model import Slot
-from aioklaviyo.pacing.priority import Priority
-from aioklaviyo.pacing.unlimited import NoPacing
+from aioklaviyo.pacing.model import NoPacing, Priority, Slot
 from aioklaviyo.rates import Charge
 from client.client_server import Connect, Reply, Reset, Serve, profile
 from client.emulated import Account, account, body_of, resources
@@ -392,6 +390,12 @@ async def test_consents_that_klaviyo_would_refuse_are_not_sent(serve: Serve, con
         await subscriptions.unsuppress(list_id="L", segment_id="S")
     with pytest.raises(InvalidRequest, match="exactly one"):
         await subscriptions.suppress(["a@b.c"], list_id="L")
+    for call in (subscriptions.suppress, subscriptions.unsuppress):
+        with pytest.raises(TypeError, match="not one string"):
+            await call("a@b.c")
+    for call in (subscriptions.suppress_all, subscriptions.unsuppress_all):
+        with pytest.raises(TypeError, match="not one string"):
+            await call("a@b.c")
     await subscriptions.subscribe([])
     await subscriptions.unsubscribe([])
     assert server.received == []

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from functools import cache
 from typing import Any
 
@@ -206,6 +208,17 @@ async def _write_and_read(definition: SegmentDefinition) -> None:
         assert made.definition == wanted
         read = await klaviyo.segments.get(made.id)
         assert read.definition == wanted
+
+
+def test_who_only_looks_does_not_pay_for_the_grammar() -> None:
+    resources = ("segments", "flows", "flow_actions", "flow_messages", "tags")
+    names = ", ".join(f"aioklaviyo.resources.{name}" for name in resources)
+    code = f"import sys, {names}; print(*sys.modules)"
+    brought = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert "aioklaviyo.models.flow" in brought
+    assert not brought & {"aioklaviyo.models.flow_definition", "aioklaviyo.models.segment.conditions"}
 
 
 def test_every_name_has_a_home_and_no_other_has() -> None:

@@ -1,6 +1,7 @@
 """Reads of single profiles that are answered together."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from aioklaviyo import (
     RequestRejected,
     ServerUnavailable,
 )
-from aioklaviyo.batching import MAX_FILTER_CHARACTERS, chunks
+from aioklaviyo.batching import MAX_FILTER_CHARACTERS, Gatherer, chunks
 from client.client_server import Connect, Received, Reply, ScriptedServer, Serve, Silence, Step, problem, profile
 from client.emulated import account
 
@@ -42,6 +43,10 @@ def many(client: Klaviyo, *keys: str, **more: Any) -> list["asyncio.Task[Profile
     return [asyncio.ensure_future(client.profiles.find(external_id=key, **more)) for key in keys]
 
 
+async def never(_: object, __: float) -> dict[str, str]:
+    raise AssertionError("nothing is to be read")
+
+
 async def test_finds_at_the_same_time_are_one_request_and_each_gets_its_own(serve: Serve, connect: Connect) -> None:
     server = await serve(script=everybody)
     client = await connect(server.url)
@@ -55,6 +60,20 @@ async def test_finds_at_the_same_time_are_one_request_and_each_gets_its_own(serv
     assert again is not None
     first.properties["list"].append(2)
     assert again.properties == {"list": [1]}
+
+
+async def test_whoever_changes_a_profile_at_once_changes_nobody_elses(serve: Serve, connect: Connect) -> None:
+    client = await connect((await serve(script=everybody)).url)
+    seen: list[list[int]] = []
+
+    async def change() -> None:
+        found = await client.profiles.find(external_id="a")
+        assert found is not None
+        seen.append(list(found.properties["list"]))
+        found.properties["list"].append(2)
+
+    await asyncio.gather(change(), change(), change())
+    assert seen == [[1]] * 3
 
 
 async def test_more_than_a_page_are_several_requests_at_once(serve: Serve, connect: Connect) -> None:
@@ -188,6 +207,29 @@ async def test_an_error_reaches_everybody_as_one_of_their_own(serve: Serve, conn
         await client.profiles.find(external_id="a")
 
 
+async def test_nobody_is_refused_for_anothers_key(serve: Serve, connect: Connect) -> None:
+    bad = {"k37"}
+
+    def script(received: Received) -> Step:
+        return Reply(400, problem(400)) if bad & set(asked(received)) else everybody(received)
+
+    server = await serve(script=script)
+    client = await connect(server.url)
+    keys = [f"k{number}" for number in range(80)]
+    outcomes = await asyncio.gather(*many(client, *keys, "k37", "k36"), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, RequestRejected)]
+    found = [outcome.external_id for outcome in outcomes if isinstance(outcome, Profile)]
+    assert Counter(found) == Counter([*keys, "k36"]) - Counter(bad)
+    assert len(refused) == 2
+    assert refused[0] is not refused[1]
+    assert len(server.received) <= 15
+    bad.update(keys)
+    server.received.clear()
+    outcomes = await asyncio.gather(*many(client, *keys), return_exceptions=True)
+    assert all(isinstance(outcome, RequestRejected) for outcome in outcomes)
+    assert len(server.received) == 3, "it is not for one key's sake"
+
+
 async def test_a_view_with_other_options_asks_by_itself(serve: Serve, connect: Connect) -> None:
     server = await serve(script=everybody)
     client = await connect(server.url)
@@ -213,6 +255,20 @@ async def test_the_first_failure_of_many_is_the_answer(serve: Serve, connect: Co
     client = await connect(server.url)
     with pytest.raises(RequestRejected):
         await client.profiles.find_many(external_ids=[f"k{number}" for number in range(230)])
+    busy = {task for task in asyncio.all_tasks() if "ScriptedServer" not in repr(task)}
+    assert busy == {asyncio.current_task()}, "no page is read any more"
+
+
+async def test_keys_whose_time_is_up_before_they_are_read_are_not_read(serve: Serve, connect: Connect) -> None:
+    server = await serve(script=everybody)
+    times = iter([0.0])
+    gatherer = Gatherer[str](never, str, monotonic=lambda: next(times, 9.0), path="/api/profiles")
+    with pytest.raises(DeadlineExceeded, match="before the read began"):
+        await gatherer.get("a", deadline_seconds=5)
+    client = await connect(server.url)
+    with pytest.raises(TypeError, match="not one string"):
+        await client.profiles.find_many(external_ids="abc")
+    assert server.received == []
 
 
 async def test_a_profile_that_does_not_show_the_key_is_found_all_the_same(serve: Serve, connect: Connect) -> None:
@@ -228,11 +284,28 @@ async def test_a_profile_that_does_not_show_the_key_is_found_all_the_same(serve:
     client = await connect(server.url)
     found = await client.profiles.find_many(external_ids=["nobody", "further", "second", "other", "none"])
     assert {key: one.id for key, one in found.items()} == {"further": "1", "second": "2", "other": "3"}
-    assert [len(asked(received)) for received in server.received] == [5, 1, 1, 1]
+    assert [len(asked(received)) for received in server.received] == [5, 1, 1, 1, 1]
     alone = await client.profiles.find(external_id="further")
     assert alone is not None
     assert alone.id == "1"
-    assert len(server.received) == 5
+    assert len(server.received) == 6
+
+
+async def test_profiles_that_do_not_show_the_key_cost_few_requests_among_many_keys(
+    serve: Serve, connect: Connect
+) -> None:
+    """Also where two keys are another's further addresses: Klaviyo lists a profile once."""
+
+    def script(received: Received) -> Step:
+        is_there = {"k20", "k77"} & set(asked(received))
+        return Reply(document={"data": [profile("1", external_id="first")] if is_there else []})
+
+    server = await serve(script=script)
+    client = await connect(server.url)
+    found = await client.profiles.find_many(external_ids=[f"k{number}" for number in range(100)])
+    assert {key: one.id for key, one in found.items()} == {"k20": "1", "k77": "1"}
+    assert found["k20"] is not found["k77"]
+    assert len(server.received) <= 30
 
 
 async def test_exactly_one_identifier_is_needed(serve: Serve, connect: Connect) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import random
 import re
 from collections import Counter
@@ -26,8 +27,10 @@ from aioklaviyo import (
     ProfileRef,
     RateLimited,
 )
-from aioklaviyo.bulk import BulkResult, BulkStopped
+from aioklaviyo.bulk import BulkResult, BulkStopped, told_by_job
+from aioklaviyo.errors import ErrorDetail
 from aioklaviyo.models.consent import Subscriber, Unsubscriber
+from aioklaviyo.models.job import JobError
 from aioklaviyo.models.new_profile import ProfileImport
 from client.client_server import PaperClock, Received, Reply, Reset, ScriptedServer, Silence, Step, Wire, problem
 from client.emulated import account
@@ -311,8 +314,135 @@ async def test_what_was_taken_is_settled_when_the_source_breaks(bulk: Any) -> No
     told: list[BulkResult[NewEvent]] = []
     with pytest.raises(LookupError):
         await client.events.send_all(source(), progress=told.append)
-    assert [so_far.sent for so_far in told] == [1_000]
-    assert len(server.received) == 1
+    assert told[-1].sent == 1_500
+    assert sorted(len(batch) for batch in batches(server)) == [500, 1_000]
+    with pytest.raises(LookupError):
+        await client.subscriptions.suppress_all(broken_addresses(), progress=told.append)
+    assert told[-1].total == 3
+
+
+async def test_events_are_sent_while_a_cancelled_task_cleans_up(bulk: Any) -> None:
+    server, client = await bulk(Reply(202))
+    results: list[BulkResult[NewEvent]] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3_600)
+        finally:
+            results.append(await client.events.send_all(event(str(n)) for n in range(2_500)))
+
+    working = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert (results[0].sent, results[0].total) == (2_500, 2_500)
+    assert len(server.received) == 3
+
+
+def shuffled(count: int) -> Iterator[NewEvent]:
+    """Events some of which wait for others, and some of which have no room beside others."""
+    for number in range(count):
+        who = {"external_id": "x"} if number % 3 else {"external_id": "x", "email": "a@b.c"}
+        heavy = {"t": "x" * 900_000} if number % 7 == 0 else {}
+        yield NewEvent(metric="M", profile=ProfileRef.model_validate(who), unique_id=str(number // 2), properties=heavy)
+
+
+async def test_what_was_taken_ahead_when_the_credentials_were_refused_is_told_of(bulk: Any) -> None:
+    _, client = await bulk(Reply(401, problem(401)))
+    taken: list[NewEvent] = []
+
+    def source() -> Iterator[NewEvent]:
+        for one in shuffled(4_000):
+            taken.append(one)
+            yield one
+
+    with pytest.raises(BulkStopped) as caught:
+        await client.events.send_all(source(), max_in_flight=1)
+    result = caught.value.result
+    assert Counter(map(id, taken)) == Counter(id(failed.item) for failed in result.unsent) + Counter(
+        map(id, result.duplicates)
+    )
+    assert len(taken) < 2_500
+    fat = [ProfileAttributes(external_id=str(n), properties={"t": "x" * 90_000}) for n in range(200)]
+    with pytest.raises(BulkStopped) as caught:
+        await client.profile_imports.import_all(iter(fat), max_in_flight=1)
+    assert [failed.item for failed in caught.value.result.unsent] == fat[: caught.value.result.total]
+    assert caught.value.result.total == 56, "55 have room, and one more is taken to know that"
+    lost: list[Step] = [Reset()]
+    _, client = await bulk(lambda _: lost.pop() if lost else Reply(401, problem(401)))
+    with pytest.raises(BulkStopped) as caught:
+        await client.profile_imports.import_all(iter(fat), max_in_flight=1)
+    result = caught.value.result
+    assert (len(result.unknown), len(result.unsent)) == (55, 1), "what one call leaves open is not so of the others"
+
+
+async def test_a_throttled_end_does_not_deny_that_an_attempt_before_may_have_worked(bulk: Any) -> None:
+    """Whether the 429 ends the call that had that attempt, or a later one."""
+    throttled = Reply(429, problem(429), {"Retry-After": "1"})
+    for most in (2, 3):
+        steps: list[Step] = [Reset(), throttled]
+        _, client = await bulk(lambda _, steps=steps: steps.pop(0) if len(steps) > 1 else steps[0], max_attempts=most)
+        result = await client.profile_imports.import_all([ProfileAttributes(external_id="x")])
+        assert (len(result.unknown), result.unsent) == (1, ())
+        assert result.unknown[0].error.record.may_be_done
+        assert result.unknown[0].error.may_repeat
+    _, client = await bulk(throttled)
+    result = await client.profile_imports.import_all([ProfileAttributes(external_id="x")])
+    assert (len(result.unsent), result.unsent[0].error.record.may_be_done) == (1, False)
+
+
+async def test_nobody_overtakes_by_another_spelling_of_the_address(bulk: Any) -> None:
+    server, client = await bulk(Reply(202))
+
+    def mail(key: str, **who: str) -> NewEvent:
+        return NewEvent(metric="M", profile=ProfileRef.model_validate(who), unique_id=key)
+
+    events = [
+        mail("u", external_id="x"),
+        mail("u", external_id="x", email="Ann@b.c"),
+        mail("w", email="ann@B.C"),
+        *(mail(str(n), external_id="z") for n in range(9)),
+    ]
+    assert (await client.events.send_all(events, max_in_flight=1)).sent == len(events)
+    [first] = [
+        [
+            e["attributes"]["unique_id"]
+            for g in r.json["data"]["attributes"]["events-bulk-create"]["data"]
+            for e in g["attributes"]["events"]["data"]
+        ]
+        for r in server.received
+        if r.path == BATCHES
+    ]
+    assert "w" not in first
+
+
+async def broken_addresses() -> AsyncIterator[str]:
+    for number in range(3):
+        yield f"a{number}@b.c"
+    raise LookupError("the source is broken")
+
+
+async def test_others_have_their_turns_while_very_many_things_are_cut_up(bulk: Any) -> None:
+    _, client = await bulk(Reply(202))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def source() -> Iterator[NewEvent]:
+        for number in range(900):
+            yield event(str(number))
+        seen.append(turns)
+
+    seen: list[int] = []
+    counting = asyncio.ensure_future(count())
+    await client.events.send_all(source())
+    counting.cancel()
+    assert seen[0] >= 9
 
 
 async def test_a_bulk_helper_can_be_cancelled(bulk: Any) -> None:
@@ -322,7 +452,23 @@ async def test_a_bulk_helper_can_be_cancelled(bulk: Any) -> None:
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    assert len(asyncio.all_tasks()) <= 2 + server.open_connections
+    assert not [task for task in asyncio.all_tasks() if "/aioklaviyo/" in repr(task)]
+
+
+async def test_a_client_that_is_closed_ends_its_bulk_helpers(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    server = await wire.serve(Silence())
+    async with Klaviyo("pk_1", base_url=server.url, pacing=NoPacing(), max_connections=1) as client:
+        people = [ProfileAttributes(external_id=str(n)) for n in range(30_000)]
+        importing = asyncio.ensure_future(client.profile_imports.import_all(people, max_in_flight=3))
+        await server.arrival.wait()
+        while sum("/aioklaviyo/" in repr(task) for task in asyncio.all_tasks()) < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match=r"closed|not open"):
+        await importing
+    del importing
+    gc.collect()
+    assert not [task for task in asyncio.all_tasks() if "/aioklaviyo/" in repr(task)]
+    assert not [record for record in caplog.records if "never retrieved" in record.getMessage()]
 
 
 async def test_a_mistake_in_the_progress_is_raised(bulk: Any) -> None:
@@ -352,6 +498,8 @@ class Bulky:
         fault = next(self._faults, "none")
         if fault == "throttled":
             return Reply(429, problem(429), {"Retry-After": "1"})
+        if fault == "credentials":
+            return Reply(401, problem(401))
         if fault == "before":
             return Reset()
         entries = self._entries(received)
@@ -389,7 +537,9 @@ made = st.tuples(st.sampled_from("pqr"), st.none() | st.integers(0, 40), st.inte
 @settings(max_examples=40)
 @given(
     what=st.lists(made, max_size=60),
-    faults=st.lists(st.sampled_from(["none", "none", "none", "before", "after", "throttled"]), max_size=40),
+    faults=st.lists(
+        st.sampled_from([*["none"] * 9, *["before", "after", "throttled"] * 3, "credentials"]), max_size=40
+    ),
     by_pointer=st.booleans(),
     in_flight=st.integers(1, 4),
 )
@@ -412,12 +562,24 @@ def test_every_event_is_in_one_place_and_none_twice(
     asyncio.run(_account_for(events, Bulky(faults, by_pointer=by_pointer), in_flight))
 
 
+def _noted(events: list[NewEvent], taken: list[NewEvent]) -> Iterator[NewEvent]:
+    for one in events:
+        taken.append(one)
+        yield one
+
+
 async def _account_for(events: list[NewEvent], klaviyo: Bulky, in_flight: int) -> None:
     async with AsyncExitStack() as stack:
         wire = Wire(stack)
         server = await wire.serve(script=klaviyo)
         client = await wire.client(server.url, pacing=NoPacing(), rng=random.Random(3))
-        result = await client.events.send_all(events, max_in_flight=in_flight)
+        taken: list[NewEvent] = []
+        try:
+            result = await client.events.send_all(_noted(events, taken), max_in_flight=in_flight)
+            assert taken == events
+        except BulkStopped as stopped:
+            result = stopped.result
+            events = taken
 
     def names(items: Any) -> Counter[str]:
         return Counter(str(item.properties["name"]) for item in items)
@@ -473,6 +635,36 @@ async def test_a_job_is_waited_for_through_trouble(bulk: Any) -> None:
 
     _, client = await bulk(script, max_attempts=1)
     assert (await client.profile_imports.import_all([ProfileAttributes(external_id="x")])).sent == 1
+
+
+async def test_credentials_that_may_not_read_a_job_stop_everything(bulk: Any) -> None:
+    def script(received: Received) -> Step:
+        if received.method != "POST":
+            return Reply(403, problem(403))
+        document = job("queued")
+        document["data"]["type"] = received.json["data"]["type"]
+        return Reply(202, document)
+
+    server, client = await bulk(script)
+    people = (ProfileAttributes(external_id=str(n)) for n in range(25_000))
+    for running, most in (
+        (client.profile_imports.import_all(people, max_in_flight=1), 10_000),
+        (client.subscriptions.suppress_all((f"{n}@b.c" for n in range(1_000)), max_in_flight=1), 100),
+    ):
+        server.received.clear()
+        with pytest.raises(BulkStopped) as caught:
+            await running
+        result = caught.value.result
+        assert (len(result.unknown), len(result.unsent), len(server.received)) == (most, 0, 2)
+
+
+def test_what_a_job_tells_of_a_failure_is_kept() -> None:
+    source = {"pointer": "/data/attributes/items/data/0"}
+    told = JobError(id="e", code="c", title="t", detail="d", source=source, meta={"id": "x"})
+    assert told_by_job([told, JobError()]) == (
+        ErrorDetail(id="e", code="c", title="t", detail="d", pointer=source["pointer"], meta={"id": "x"}),
+        ErrorDetail(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,8 @@ def check_effects(played: Played) -> None:
         assert played.effects <= 1
     if isinstance(result, KlaviyoError):
         assert result.attempts == len(played.attempts)
+        assert result.record.may_be_done is any(is_ambiguous(attempt, call) for attempt in played.attempts)
+        assert result.record.may_be_done or not played.effects
         if not call.is_repeatable and result.may_repeat:
             assert not played.effects, "told to repeat what was done"
         if isinstance(result, (RequestRejected, RateLimited)) and not call.is_repeatable:

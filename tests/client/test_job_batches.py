@@ -218,14 +218,17 @@ async def test_waiting_for_a_job_ends_in_time_although_no_answer_comes(wire: Wir
     assert len(server.received) == 1
 
 
-async def test_a_job_is_asked_a_last_time_before_the_wait_is_over(wire: Wire, clock: PaperClock) -> None:
+@pytest.mark.parametrize(("allowed", "waited", "asked"), [(40, 39, 10), (1, 0.75, 2)])
+async def test_a_job_is_asked_a_last_time_before_the_wait_is_over(
+    wire: Wire, clock: PaperClock, allowed: float, waited: float, asked: int
+) -> None:
     jobs = Jobs(reads=10**9)
     klaviyo = await wire.client((await wire.serve(script=jobs)).url)
     job = await klaviyo.catalog_items.bulk_update([CatalogItemChanges(id="A")])
     began = clock.monotonic()
     with pytest.raises(DeadlineExceeded):
-        await klaviyo.catalog_items.wait(job, timeout_seconds=40)
-    assert clock.monotonic() - began == 39
+        await klaviyo.catalog_items.wait(job, timeout_seconds=allowed)
+    assert (clock.monotonic() - began, jobs.asked[job.id]) == (waited, asked)
 
 
 async def test_the_last_of_several_changes_of_one_item_lasts() -> None:
@@ -532,3 +535,52 @@ def test_every_entry_is_in_exactly_one_place_whatever_happens(count: int, seed: 
             assert len(set(told)) == len(told)
 
     asyncio.run(run())
+
+
+TROUBLES = (
+    "429",
+    "503",
+    "503,effect=yes",
+    "reset-before",
+    "reset-after",
+    "truncated",
+    "short-close",
+    "html,effect=yes",
+)
+JOB_CALLS = (
+    "bulk_create_catalog_items",
+    "bulk_delete_catalog_items",
+    "get_bulk_create_catalog_items_job",
+    "get_bulk_delete_catalog_items_job",
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_is_told_is_what_is_in_the_catalogue_whatever_goes_wrong(seed: int) -> None:
+    chance, clock = random.Random(seed), PaperClock()
+
+    class FullNowAndThen(NoPacing):
+        @override
+        async def slot(self, charges: Any, *, priority: Any, within_seconds: float) -> Any:
+            if chance.random() < 0.3:
+                raise NoSlotInTime(wait_seconds=2.0)
+            return await super().slot(charges, priority=priority, within_seconds=within_seconds)
+
+    faults = "; ".join(f"{call}:{trouble}@0.06" for call in JOB_CALLS for trouble in TROUBLES)
+    waiting = {"sleep": clock.sleep, "monotonic": clock.monotonic, "rng": random.Random(seed)}
+    async with account(faults=faults, seed=seed) as here:
+        there, wanted = here.klaviyo.catalog_items, {str(number): float(number) for number in range(220)}
+        before = chance.sample(sorted(wanted), 7)
+        for name in before:
+            await there.create(item(name, price=1_000))
+        async with Klaviyo("pk_test", base_url=here.emulator.url, pacing=FullNowAndThen(), **waiting) as klaviyo:
+            made = await klaviyo.catalog_items.create_all(item(name, price=price) for name, price in wanted.items())
+            prices = {each.external_id: each.price async for each in there.list()}
+            gone = await klaviyo.catalog_items.delete_all(ids(*wanted))
+            left = {each.id async for each in there.list()}
+        not_made = {name for name, price in wanted.items() if prices.get(name) != price}
+        assert not_made >= {*names(made.refused), *names(made.unsent)}
+        assert not_made <= {*names(made.refused), *names(made.unsent), *names(made.unknown)}
+        assert left >= {failed.item for failed in gone.unsent}
+        assert left <= {failed.item for failed in (*gone.unsent, *gone.unknown)}
+        assert made.total == gone.total == 220

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import cached_property
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,44 @@ async def test_a_client_works_inside_its_block_only_and_can_be_opened_again(serv
                 await client.__aenter__()
     with pytest.raises(RuntimeError, match="not open"):
         await client.profiles.get("01M1")
+
+
+async def test_calls_that_wait_when_the_client_is_closed_say_so_and_are_not_cancelled(serve: Serve) -> None:
+    server = await serve(Silence())
+    async with Klaviyo("pk_1", base_url=server.url, max_connections=1) as client:
+        making = asyncio.create_task(client.profiles.create(ANN))
+        await asyncio.wait_for(server.arrival.wait(), PATIENCE)
+        reads = [asyncio.create_task(client.profiles.get(name)) for name in ("a", "a", "b")]
+        waiting = [*reads, asyncio.create_task(client.profiles.create(ANN))]
+        await asyncio.sleep(0.01)
+    outcomes = await asyncio.gather(making, *waiting, return_exceptions=True)
+    assert isinstance(outcomes[0], OutcomeUnknown)
+    assert [type(outcome) for outcome in outcomes[1:]] == [RuntimeError] * 4
+    assert "closed while a call was under way" in str(outcomes[1])
+    assert len(server.received) == 1
+
+
+async def test_a_client_belongs_to_one_event_loop(serve: Serve) -> None:
+    server = await serve(ONE)
+    async with Klaviyo("pk_1", base_url=server.url) as client:
+        await client.profiles.get("01M1")
+
+        def elsewhere() -> None:
+            with pytest.raises(RuntimeError, match="another event loop"):
+                asyncio.run(asyncio.wait_for(client.profiles.get("01M1"), PATIENCE))
+
+        await asyncio.to_thread(elsewhere)
+        await client.profiles.get("01M1")
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"timeout_seconds": 0}, {"attempt_timeout_seconds": float("nan")}, {"max_attempts": 0}],
+)
+def test_a_view_with_options_that_make_no_sense_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Klaviyo("pk_1").with_options(**options)
 
 
 async def test_one_connection_serves_many_calls(serve: Serve, connect: Connect) -> None:

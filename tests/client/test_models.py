@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aioklaviyo import UNSET, CallRecord, LocationAttributes, ProfileAttributes, UnexpectedResponse, Unset, jsonapi
-from aioklaviyo.operations import Call
 from aioklaviyo.calls import Reply as Answered
 from aioklaviyo.jsonapi import MalformedDocumentError, Resource
 from aioklaviyo.models.account import account_from
 from aioklaviyo.models.event import event_from
 from aioklaviyo.models.metric import metric_from
 from aioklaviyo.models.profile import Profile, profile_from
+from aioklaviyo.operations import Call
 from client.client_server import Connect, Reply, Serve, profile
 
 json_values = st.recursive(

@@ -11,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioklaviyo.pacing.local import LocalPacing
-from aioklaviyo.pacing.model import NoSlotInTime, Slot
-from aioklaviyo.pacing.priority import Priority
-from aioklaviyo.pacing.unlimited import NoPacing
+from aioklaviyo.pacing.model import NoPacing, NoSlotInTime, Priority, Slot
 from aioklaviyo.rates import Charge, L, M, Rate
 from client.pacing_world import FOREVER, FixedWindows, Traffic, until
 from dreamflow.bench.client.limits.virtual_time import StuckError, run
@@ -200,17 +198,21 @@ def test_a_call_with_several_charges_takes_all_places_or_none_and_lets_others_pa
     run(play())
 
 
-def test_a_429_of_a_call_with_several_charges_pauses_the_fullest() -> None:
+@pytest.mark.parametrize(("busy", "paused"), [(0, "parameter"), (60, "endpoint")])
+def test_a_429_of_a_call_with_several_charges_pauses_the_fullest(busy: int, paused: str) -> None:
     async def play() -> None:
         pacing = paced()
-        slot = await pacing.slot(
-            [Charge("endpoint", L), Charge("parameter", Rate(2, 15))], priority=INTERACTIVE, within_seconds=1
-        )
+        rates = {"endpoint": L, "parameter": Rate(2, 15)}
+        for _ in range(busy):
+            await waited(take(pacing, L, key="endpoint"))
+        both = [Charge(key, rate) for key, rate in rates.items()]
+        slot = await pacing.slot(both, priority=INTERACTIVE, within_seconds=1)
         slot.settle(headers=None, retry_after_seconds=30.0)
-        assert await waited(take(pacing, L, key="endpoint")) == 0
         with pytest.raises(NoSlotInTime) as refused:
-            await take(pacing, Rate(2, 15), within=29, key="parameter")
+            await take(pacing, rates.pop(paused), within=29, key=paused)
         assert refused.value.wait_seconds == pytest.approx(30)
+        for key, rate in rates.items():
+            assert await waited(take(pacing, rate, key=key)) == 0
 
     run(play())
 
@@ -419,6 +421,25 @@ def test_those_who_wait_end_with_the_loop_and_the_next_loop_goes_on() -> None:
     asyncio.run(wait_in_vain_again(pacing))
 
 
+def test_those_who_waited_in_a_loop_that_was_only_closed_are_forgotten() -> None:
+    pacing = LocalPacing(monotonic=lambda: 5.0)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(take(pacing, Rate(1, 15)))
+    task = loop.create_task(take(pacing, Rate(1, 15), within=5))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    dispatcher = pacing._dispatcher
+    assert dispatcher is not None
+    loop.close()
+    asyncio.run(wait_in_vain_again(pacing))
+    assert not pacing._queue
+    assert not task.done()
+    for left in (task, dispatcher):  # as collecting them would, which complains to nobody
+        left._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
+        with suppress(RuntimeError):
+            left.get_coro().close()
+
+
 async def wait_in_vain_again(pacing: LocalPacing) -> None:
     with pytest.raises(NoSlotInTime):
         await take(pacing, Rate(1, 15), within=0.5)
@@ -472,6 +493,38 @@ def test_a_server_that_tells_no_limits_has_none() -> None:
         pacing = paced()
         await waited(take(pacing, None), PLAIN)
         assert [await waited(take(pacing, None)) for _ in range(500)] == [0] * 500
+
+    run(play())
+
+
+def test_a_rate_that_is_named_after_a_raw_request_is_adopted() -> None:
+    async def play() -> None:
+        pacing = paced()
+        scout = await take(pacing, None)
+        others = [asyncio.ensure_future(waited(take(pacing, rate))) for rate in (None, Rate(3, 60), Rate(3, 60))]
+        await asyncio.sleep(0.3)
+        scout.settle(**UNKNOWN)
+        assert await asyncio.gather(*others) == pytest.approx([0, 0, 1], abs=0.02)
+        assert await waited(take(pacing, Rate(50, 600))) < 1.1  # what is known already stays
+
+    run(play())
+
+
+def test_what_answers_told_a_raw_request_counts_more_than_a_rate_that_is_named_later() -> None:
+    async def play() -> None:
+        pacing = paced()
+        taught = {"headers": {"RateLimit-Limit": "3, 3;w=1, 100;w=60"}, "retry_after_seconds": None}
+        await waited(take(pacing, None), taught)
+        assert [await waited(take(pacing, Rate(1, 15))) for _ in range(2)] == [0, 0]
+
+    run(play())
+
+
+def test_a_pause_is_never_longer_than_the_longest_window() -> None:
+    async def play() -> None:
+        pacing = paced()
+        (await take(pacing)).settle(headers=None, retry_after_seconds=1e9)
+        assert await waited(take(pacing)) == pytest.approx(86_400)
 
     run(play())
 
@@ -588,6 +641,20 @@ def test_quotas_that_nobody_used_for_long_are_forgotten() -> None:
         await asyncio.sleep(1_000)
         await waited(take(pacing))
         assert set(pacing._gauges) == {"k", "waited for"}  # of which a day's quota was used
+
+    run(play())
+
+
+def test_calls_that_went_long_before_their_time_was_out_are_not_remembered() -> None:
+    async def play() -> None:
+        pacing = paced()
+        stuck = await take(pacing, Rate(1, 1, 1), key="stuck")
+        first = asyncio.ensure_future(take(pacing, Rate(1, 1, 1), within=100_000, key="stuck"))
+        for _ in range(50):
+            await asyncio.gather(*(waited(take(pacing, Rate(20, 1200), within=1e6)) for _ in range(40)))
+        assert len(pacing._queue._ends) < 300
+        stuck.give_back()
+        await first
 
     run(play())
 

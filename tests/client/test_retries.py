@@ -92,6 +92,24 @@ async def test_throttling_is_waited_out_for_every_call(
     assert 3 <= clock.sleeps[0] <= 3.25
 
 
+@pytest.mark.parametrize(
+    "last", [Reply(429), Reply(429, headers={"Retry-After": "31"}), Reply(400), Reply(503), Reset()]
+)
+async def test_an_error_tells_whether_an_attempt_before_may_have_worked(
+    serve: Serve, connect: Connect, last: Step
+) -> None:
+    server = await serve(Reset(), last, Reply(429), last)
+    client = await connect(server.url, max_attempts=2)
+    for may_be_done in (True, isinstance(last, Reset) or last == Reply(503)):
+        with pytest.raises(KlaviyoError) as caught:
+            await client.profiles.upsert(ANN)
+        assert caught.value.record.may_be_done == may_be_done
+        assert caught.value.attempts == 2
+    with nobody_listens() as url, pytest.raises(ConnectionFailed) as failed:
+        await (await connect(url)).profiles.upsert(ANN)
+    assert not failed.value.record.may_be_done
+
+
 @pytest.mark.parametrize("kind", **names([*SAFE, *UNSAFE]))
 async def test_a_refused_connection_is_repeatable_for_every_call(
     connect: Connect, clock: PaperClock, kind: Kind

@@ -5,9 +5,19 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from aioklaviyo import CallRecord, DeadlineExceeded, Klaviyo, NotFound, Priority, ProfileAttributes, RateLimited
+from aioklaviyo import (
+    CallRecord,
+    DeadlineExceeded,
+    Klaviyo,
+    NotFound,
+    OutcomeUnknown,
+    Priority,
+    Profile,
+    ProfileAttributes,
+    RateLimited,
+)
 from aioklaviyo.sharing import Flights
-from client.client_server import Connect, Held, Received, Reply, Serve, problem, profile
+from client.client_server import Connect, Held, Received, Reply, Reset, Serve, problem, profile
 
 
 class Gate:
@@ -125,6 +135,15 @@ async def test_reads_that_differ_are_not_shared(
     open_gate.set()
     await asyncio.gather(client.profiles.get("01M1"), other(client))
     assert len(server.received) == 2
+
+
+async def test_a_read_that_is_not_repeated_does_not_answer_for_one_that_is(serve: Serve, connect: Connect) -> None:
+    server = await serve(Reset(), Reply(document={"data": ANN}))
+    client = await connect(server.url)
+    raw = asyncio.ensure_future(client.request("GET", "/api/profiles/01M1", is_repeatable=False))
+    typed = asyncio.ensure_future(client.profiles.get("01M1"))
+    outcome, read = await asyncio.gather(raw, typed, return_exceptions=True)
+    assert (isinstance(outcome, OutcomeUnknown), isinstance(read, Profile)) == (True, True)
 
 
 async def test_who_reads_after_a_write_sees_it(serve: Serve, connect: Connect) -> None:

@@ -240,6 +240,7 @@ async def test_nothing_told_is_personal(
         client.request("GET", "/api/profiles/ann@example.org/lists", params={"filter": "x-marks"}),
         client.request("POST", "/api/things/%2B15005550006", json={"name": "ann"}, params={"by": "ann"}),
         client.request("DELETE", "/api/things/01M1SECRET", is_repeatable=True),
+        client.request("GET", "/api/coupons/for-ann/coupon-codes"),
         client.profiles.update("ann@example.org", ANN),
         client.profiles.create(ANN, additional_fields=("subscriptions",)),
         anext(client.profiles.list(filter=filters.equals("email", "ann@example.org")), None),

@@ -9,6 +9,7 @@ from aioklaviyo import (
     Klaviyo,
     LocationAttributes,
     NewEvent,
+    NoPacing,
     NotFound,
     ProfileAttributes,
     ProfilePatch,
@@ -17,7 +18,7 @@ from aioklaviyo import (
     __version__,
     filters,
 )
-from client.client_server import JSON_API, Connect, Reply, Serve, profile
+from client.client_server import JSON_API, Connect, PaperClock, Reply, Reset, Serve, profile
 
 ONE_PROFILE = Reply(document={"data": profile(email="ann@example.org")})
 ACCEPTED = Reply(202)
@@ -221,6 +222,25 @@ async def test_a_lent_session_is_used_and_left_open(serve: Serve) -> None:
         assert not session.closed
     assert server.received[0].headers["x-mine"] == "1"
     assert server.received[0].headers["authorization"] == "Klaviyo-API-Key pk_1"
+
+
+async def test_a_lent_session_repeats_nothing_by_itself(serve: Serve) -> None:
+    # aiohttp repeats a GET or a DELETE on a connection that broke; a deletion that was done would then not be found.
+    seen: list[str] = []
+
+    async def note(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        seen.append(request.method)
+        return await handler(request)
+
+    server = await serve(ONE_PROFILE, Reset(), Reply(404))
+    clock = PaperClock()
+    async with (
+        aiohttp.ClientSession(middlewares=(note,)) as session,
+        Klaviyo(api_key="pk_1", base_url=server.url, session=session, sleep=clock.sleep, pacing=NoPacing()) as client,
+    ):
+        await client.profiles.get("01M1")
+        await client.lists.delete("Y6nRLr")
+    assert [received.method for received in server.received] == seen == ["GET", "DELETE", "DELETE"]
 
 
 async def test_a_large_body_arrives_whole(serve: Serve, connect: Connect) -> None:

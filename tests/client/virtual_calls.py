@@ -10,8 +10,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import override
 
 from aioklaviyo.calls import Caller, Machinery, Options
-from aioklaviyo.pacing.model import NoSlotInTime, Pacing
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import NoSlotInTime, Pacing, Priority
 from aioklaviyo.rates import Charge
 from aioklaviyo.retry import Fault, RetryPolicy
 from aioklaviyo.sharing import Flights

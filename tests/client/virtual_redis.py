@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
 from aioklaviyo.pacing.redis import RedisPacing
 from aioklaviyo.pacing.shared_windows import SharedWindows
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BEGIN_SECONDS = 1_700_000_000
 """What its clock shows when virtual time begins: as many digits as the real one has."""
+_NEVER_LOADED = "0" * 40
 _ASKS_THE_TIME = "local clock = redis.call('TIME')"
 _IS_TOLD_THE_TIME = "local clock = { ARGV[#ARGV], 0 }"
 
@@ -50,7 +53,7 @@ class VirtualRedis:
     def evaluate(self, sha: str, arguments: tuple[Any, ...]) -> object:
         moment = BEGIN_SECONDS + asyncio.get_running_loop().time() - self.put_back_seconds
         try:
-            return self.redis.evalsha(self._known.get(sha, sha), *arguments, f"{moment:.6f}")
+            return self.redis.evalsha(self._known.get(sha, _NEVER_LOADED), *arguments, f"{moment:.6f}")
         except redis.RedisError as error:
             return error
 

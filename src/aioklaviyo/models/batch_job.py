@@ -3,6 +3,8 @@
 import re
 from typing import Literal, TypeAlias
 
+from pydantic import Field
+
 from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.models.job import Job
 
@@ -18,7 +20,7 @@ class BatchJob(Job):
     """
 
     verb: str | None = None
-    entry_ids: tuple[str, ...] | None = None
+    entry_ids: tuple[str, ...] | None = Field(default=None, repr=False)
 
 
 def job_values(resource: Resource, entries: str) -> dict[str, Json]:

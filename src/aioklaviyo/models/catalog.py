@@ -1,12 +1,13 @@
 """What items, variants and categories of the catalogue have in common: their ids, and how they are written."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 from aioklaviyo import jsonapi
 from aioklaviyo.jsonapi import Json, MalformedDocumentError
+from aioklaviyo.models.segment.grammar import Several
 from aioklaviyo.models.writing import UNSET, JsonObject, Settable, Unset, WriteModel
 
 INTEGRATION = "$custom"
@@ -39,8 +40,14 @@ def _small(metadata: JsonObject) -> JsonObject:
     return metadata
 
 
-Number: TypeAlias = int | Annotated[float, Field(allow_inf_nan=False)]
-"""A price or a quantity. A ``Decimal`` is taken as well."""
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    Number: TypeAlias = int | float | Decimal
+    """A price or a quantity."""
+else:
+    # JSON has no decimals: what is kept is what is sent.
+    Number = int | Annotated[float, Field(allow_inf_nan=False)]
 ExternalId: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"\S")]
 EntryId: TypeAlias = Annotated[str, Field(min_length=1)]
 Metadata: TypeAlias = Annotated[JsonObject, AfterValidator(_small)]
@@ -67,7 +74,7 @@ class Shown(WriteModel):
 
     image_full_url: Settable[str] = UNSET
     image_thumbnail_url: Settable[str] = UNSET
-    images: Settable[tuple[str, ...]] = UNSET
+    images: Settable[Several[str]] = UNSET
     custom_metadata: Settable[Metadata] = UNSET
     published: Settable[bool] = UNSET
 

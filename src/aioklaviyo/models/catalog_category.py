@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.models.catalog import EntryId, Identity, related_to, written
 from aioklaviyo.models.reading import ReadModel, Timestamp
+from aioklaviyo.models.segment.grammar import Several
 from aioklaviyo.models.writing import UNSET, Settable, Unset, WriteModel
 
 
@@ -23,7 +24,7 @@ class NewCatalogCategory(Identity):
     resource_type: ClassVar[str] = "catalog-category"
 
     name: str
-    item_ids: tuple[EntryId, ...] = ()
+    item_ids: Several[EntryId] = ()
 
     def resource(self) -> dict[str, Json]:
         """The resource object."""
@@ -40,7 +41,7 @@ class CatalogCategoryChanges(WriteModel):
 
     id: EntryId
     name: Settable[str] = UNSET
-    item_ids: tuple[EntryId, ...] | Literal[Unset.UNSET] = UNSET
+    item_ids: Several[EntryId] | Literal[Unset.UNSET] = UNSET
 
     def resource(self) -> dict[str, Json]:
         """The resource object."""

@@ -8,6 +8,7 @@ from aioklaviyo.jsonapi import Json, Resource
 from aioklaviyo.models.catalog import EntryId, Identity, Number, Shown, related_to, written
 from aioklaviyo.models.catalog_variant import CatalogVariant, variant_from
 from aioklaviyo.models.reading import Properties, ReadModel, Timestamp
+from aioklaviyo.models.segment.grammar import Several
 from aioklaviyo.models.writing import UNSET, Settable, Unset
 
 CatalogItemInclude: TypeAlias = Literal["variants"]
@@ -41,7 +42,7 @@ class NewCatalogItem(Identity, Shown):
     description: str
     url: str
     price: Settable[Number] = UNSET
-    category_ids: tuple[EntryId, ...] = ()
+    category_ids: Several[EntryId] = ()
 
     def resource(self) -> dict[str, Json]:
         """The resource object."""
@@ -63,7 +64,7 @@ class CatalogItemChanges(Shown):
     description: Settable[str] = UNSET
     url: Settable[str] = UNSET
     price: Settable[Number] = UNSET
-    category_ids: tuple[EntryId, ...] | Literal[Unset.UNSET] = UNSET
+    category_ids: Several[EntryId] | Literal[Unset.UNSET] = UNSET
 
     def resource(self) -> dict[str, Json]:
         """The resource object."""

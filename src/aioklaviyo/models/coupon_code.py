@@ -18,7 +18,7 @@ CouponCodeStatus: TypeAlias = Literal[
 class CouponCode(ReadModel):
     """A code. ``coupon`` is an object when included; ``profile_id`` is whose it is, where Klaviyo tells."""
 
-    id: str
+    id: str = Field(repr=False)
     unique_code: str | None = Field(default=None, repr=False)
     expires_at: Timestamp | None = None
     status: str | None = None

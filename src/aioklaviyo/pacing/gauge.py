@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aioklaviyo.pacing.foreign import Foreign, room
 from aioklaviyo.pacing.headers import Limit, Told
-from aioklaviyo.pacing.priority import OVERTAKEN_AT_MOST, Priority
+from aioklaviyo.pacing.model import OVERTAKEN_AT_MOST, Priority
 from aioklaviyo.pacing.windows import Window
 from aioklaviyo.rates import Rate
 
@@ -67,7 +67,7 @@ class Gauge:
         self.know(rate)
 
     def know(self, rate: Rate | None) -> None:
-        """Klaviyo states this rate; heard now, perhaps, because an earlier call did not name it. Answers know better."""
+        """Klaviyo states this rate. It may be heard late, where an earlier call named none; answers know better."""
         if rate is not None and not self._windows:
             self._adopt(limits_of(rate))
 

@@ -4,13 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from aioklaviyo.pacing.doze import doze
 from aioklaviyo.pacing.gauge import Gauge, Ticket
 from aioklaviyo.pacing.headers import told
-from aioklaviyo.pacing.model import NoSlotInTime, Slot
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.model import FREE, NoSlotInTime, Priority, Slot
 from aioklaviyo.pacing.queue import Queue
-from aioklaviyo.pacing.unlimited import FREE
 from aioklaviyo.rates import Charge
 
 _SHORTEST_SLEEP_SECONDS = 1e-4
@@ -207,3 +204,16 @@ class _LocalSlot:
         for gauge, ticket in taken:
             gauge.give_back(ticket, now)
         self._changed()
+
+
+async def doze(sleep: Awaitable[object], changed: asyncio.Event) -> None:
+    """Wait until a sleep ends or an event is set, whichever comes first; what the sleep raises is raised."""
+    sleeping = asyncio.ensure_future(sleep)
+    changing = asyncio.ensure_future(changed.wait())
+    try:
+        await asyncio.wait((sleeping, changing), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        changing.cancel()
+        sleeping.cancel()
+    if sleeping.done():
+        sleeping.result()

@@ -1,10 +1,22 @@
 """What a call asks of the pace-keeper, and what it gets: the interface between calls and limiters."""
 
+import enum
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from aioklaviyo.pacing.priority import Priority
 from aioklaviyo.rates import Charge
+
+OVERTAKEN_AT_MOST = 9
+"""How many interactive calls go in a row while a background call waits."""
+
+
+class Priority(enum.IntEnum):
+    """How urgent a call is; the lower number goes first."""
+
+    INTERACTIVE = 0
+    """Somebody waits for the answer. May use a window's whole burst."""
+    BACKGROUND = 1
+    """Nobody waits: bulk loads, imports, nightly work. Keeps an even pace, so that room comes free all the time."""
 
 
 class NoSlotInTime(Exception):
@@ -44,3 +56,27 @@ class Pacing(Protocol):
             NoSlotInTime: At once when the wait that is known already does not fit; later when more came in between.
         """
         ...
+
+
+class FreeSlot:
+    """A place that was never scarce."""
+
+    __slots__ = ()
+
+    def settle(self, *, headers: Mapping[str, str] | None, retry_after_seconds: float | None) -> None:
+        """Nothing depends on it."""
+
+    def give_back(self) -> None:
+        """Nothing was taken."""
+
+
+FREE = FreeSlot()
+
+
+class NoPacing:
+    """Every attempt goes at once; what Klaviyo throttles is repeated when ``Retry-After`` says."""
+
+    async def slot(self, charges: Sequence[Charge], *, priority: Priority, within_seconds: float) -> Slot:
+        """A place, without waiting."""
+        del charges, priority, within_seconds
+        return FREE

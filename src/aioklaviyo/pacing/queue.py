@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from aioklaviyo.pacing.model import Slot
-from aioklaviyo.pacing.priority import OVERTAKEN_AT_MOST, Priority
+from aioklaviyo.pacing.model import OVERTAKEN_AT_MOST, Priority, Slot
 
 _SMALL = 100
 

@@ -7,15 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from aioklaviyo.pacing.doze import doze
 from aioklaviyo.pacing.gauge import limits_of
 from aioklaviyo.pacing.headers import Limit, told
-from aioklaviyo.pacing.local import LocalPacing
-from aioklaviyo.pacing.model import NoSlotInTime, Slot
-from aioklaviyo.pacing.priority import Priority
+from aioklaviyo.pacing.local import LocalPacing, doze
+from aioklaviyo.pacing.model import FREE, NoSlotInTime, Priority, Slot
 from aioklaviyo.pacing.queue import Queue, Waiter
 from aioklaviyo.pacing.shared_windows import Argument, SharedWindows, Taken, Ticket, TroubleError
-from aioklaviyo.pacing.unlimited import FREE
 from aioklaviyo.rates import Charge
 
 if TYPE_CHECKING:

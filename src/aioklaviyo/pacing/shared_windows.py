@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from aioklaviyo.pacing import foreign, gauge, priority, windows
+from aioklaviyo.pacing import foreign, gauge, model, windows
 from aioklaviyo.pacing.headers import Limit, Told
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ class SharedWindows:
         self, key: str, limits: Sequence[Limit], ticket: Ticket, retry_after_seconds: float
     ) -> list[Argument]:
         """What to tell of a request that was refused with 429."""
-        return self._act(key, "throttle", _written(limits), ticket.number, min(retry_after_seconds, gauge.LONGEST_PAUSE_SECONDS))
+        return self._act(
+            key, "throttle", _written(limits), ticket.number, min(retry_after_seconds, gauge.LONGEST_PAUSE_SECONDS)
+        )
 
     def given_back(self, key: str, limits: Sequence[Limit], ticket: Ticket) -> list[Argument]:
         """What to tell of a request that was not sent."""
@@ -180,7 +182,7 @@ def _script() -> str:
         "PACED_SECONDS": gauge.PACED_SECONDS,
         "CATCH_UP": gauge.CATCH_UP_SECONDS,
         "SCOUT": gauge.SCOUT_SECONDS,
-        "OVERTAKEN": priority.OVERTAKEN_AT_MOST,
+        "OVERTAKEN": model.OVERTAKEN_AT_MOST,
         "LEASE": LEASE_SECONDS,
         "STEP_BACK": STEP_BACK_SECONDS,
     }

@@ -90,8 +90,13 @@ local function windows_wait()
     local missing = used - room(limit)
     if missing > 0 then
       local first = redis.call('ZRANGEBYSCORE', calls, after, '+inf', 'WITHSCORES', 'LIMIT', missing - 1, 1)
-      -- What is under way is answered now at the earliest.
-      wait = math.max(wait, math.min(tonumber(first[2]), now) + hold(limit) - now)
+      local frees = tonumber(first[2]) + hold(limit) - now
+      if tonumber(first[2]) > now then
+        -- What is under way now, or goes later, is answered now at the earliest, and then held for a window.
+        local held = redis.call('ZCOUNT', calls, after, exact(now))
+        frees = hold(limit) * (1 + math.floor((missing - held - 1) / room(limit)))
+      end
+      wait = math.max(wait, frees)
     end
   end
   return wait, fullness
@@ -190,7 +195,7 @@ local function settle(id, told, seconds, used, shortest, taken, occupied)
     end
     note('told', '1')
   end
-  redis.call('ZADD', calls, exact(now), id)
+  if #limits > 0 then redis.call('ZADD', calls, exact(now), id) else redis.call('ZREM', calls, id) end
   -- Fewer than there were when it was sent: all was forgotten in between, and nobody knows how many of them are ours.
   local later = number('taken', 0) - taken
   if seconds > 0 and seconds == shortest and later >= 0 then observe(seconds, used, occupied + later) end
@@ -230,7 +235,8 @@ local function give_back(id, paced)
 end
 
 local act = ARGV[1]
-limits = parsed(known.limits or ARGV[2])
+if not known.limits and ARGV[2] ~= '' then note('limits', ARGV[2]) end -- what Klaviyo states, until an answer tells
+limits = parsed(known.limits or '')
 local answer = 1
 if act == 'take' then
   answer = take(ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5]))

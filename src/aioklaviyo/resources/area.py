@@ -1,6 +1,6 @@
 """What the areas of the API have in common: how a call becomes a model, a listing, or nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
@@ -108,4 +108,15 @@ def _is_empty(document: Json) -> bool:
 
 def identified(resource_type: str, *identifiers: str) -> list[Json]:
     """Resource identifiers, as the ``data`` of a to-many relationship."""
+    return all_identified(resource_type, identifiers)
+
+
+def all_identified(resource_type: str, identifiers: Iterable[str]) -> list[Json]:
+    """The same, of ids that a caller gave.
+
+    Raises:
+        TypeError: One text instead of several: to a type checker it is a sequence of texts, its letters.
+    """
+    if isinstance(identifiers, str):
+        raise TypeError(f"ids of type {resource_type} must be a list, not one text")
     return [{"type": resource_type, "id": identifier} for identifier in identifiers]

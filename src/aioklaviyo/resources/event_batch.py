@@ -97,7 +97,7 @@ class EventBatch:
     def earlier(self, one: Written) -> tuple[int, Likeness] | None:
         """The event of this batch, by its place, that is or may be the same to Klaviyo as ``one``."""
         alike = self._seen.get((one.event.metric, one.event.dedupe_key))
-        return None if alike is None else alike.earlier(one, _comparable(one.event))
+        return None if alike is None else alike.earlier(one, comparable(one.event))
 
     def has_room_for(self, one: Written) -> bool:
         """Whether the batch with ``one`` keeps Klaviyo's limits."""
@@ -107,7 +107,7 @@ class EventBatch:
         """Take an event in, whatever becomes of the batch."""
         self.size += self._cost(one)
         alike = self._seen.setdefault((one.event.metric, one.event.dedupe_key), _Alike())
-        alike.add(len(self.events), one, _comparable(one.event))
+        alike.add(len(self.events), one, comparable(one.event))
         self._groups.setdefault(one.profile, []).append(one)
         self.events.append(one)
 
@@ -167,7 +167,8 @@ def batch_call(events: Sequence[NewEvent]) -> Call:
     return batch.call()
 
 
-def _comparable(event: NewEvent) -> dict[str, str]:
+def comparable(event: NewEvent) -> dict[str, str]:
+    """The identifiers of whose event it is, such that equal ones are equal to Klaviyo."""
     identifiers = event.profile.identifiers()
     if "email" in identifiers:
         # Klaviyo does not tell letter case apart in addresses.

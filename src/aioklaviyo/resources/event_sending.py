@@ -2,12 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aioklaviyo.bulk import BulkResult, Failed, Progress, Splitter, Tally, in_background, patiently, settle_all
 from aioklaviyo.calls import Caller
-from aioklaviyo.cutting import each
 from aioklaviyo.errors import CredentialsRejected, KlaviyoError, OutcomeUnknown, RequestRejected
 from aioklaviyo.models.new_event import NewEvent
 from aioklaviyo.resources.event_batch import (
@@ -16,6 +15,7 @@ from aioklaviyo.resources.event_batch import (
     EventBatch,
     Likeness,
     Written,
+    comparable,
     create_call,
     too_large,
     written,
@@ -47,14 +47,14 @@ class Parcel:
         return len(self.batch.events) + len(self.refused) + len(self.duplicates)
 
 
-async def parcels(source: Iterable[NewEvent] | AsyncIterable[NewEvent]) -> AsyncGenerator[Parcel, None]:
+async def parcels(source: AsyncIterator[NewEvent]) -> AsyncGenerator[Parcel, None]:
     """All events in batches that Klaviyo takes.
 
     What may be the same to Klaviyo as an event of the batch waits for the next one, and so do all later events of a
     profile of which one waits: none is in an earlier batch than one that came before it.
     """
     packer = _Packer()
-    async for event in each(source):
+    async for event in source:
         for full in packer.take(event):
             yield full
     while not packer.is_empty:
@@ -100,7 +100,7 @@ class _Packer:
 
     def _place(self, one: Written) -> bool:
         """Find a place for an event; False when the batch has no room for it."""
-        identifiers = one.event.profile.identifiers().items()
+        identifiers = comparable(one.event).items()
         if self._waiting and not self._waiting.isdisjoint(identifiers):
             self._defer(one)
             return True
@@ -117,7 +117,7 @@ class _Packer:
 
     def _defer(self, one: Written) -> None:
         self._deferred.append(one)
-        self._waiting.update(one.event.profile.identifiers().items())
+        self._waiting.update(comparable(one.event).items())
 
 
 class EventSender:
@@ -141,7 +141,7 @@ class EventSender:
         progress: Progress[NewEvent] | None,
     ) -> BulkResult[NewEvent]:
         """Send everything, and tell what became of each."""
-        return await settle_all(parcels(source), self._settle, max_in_flight=max_in_flight, progress=progress)
+        return await settle_all(source, parcels, self._settle, max_in_flight=max_in_flight, progress=progress)
 
     async def _settle(self, parcel: Parcel, tally: Tally[NewEvent]) -> None:
         tally.refused += parcel.refused
@@ -159,12 +159,12 @@ class EventSender:
         except OutcomeUnknown as error:
             # All or none of it was processed. What Klaviyo would drop as a repeat can be sent again, alone.
             lost = [one.event for one in events if not one.event.is_repeatable]
-            tally.failed(lost, error, is_repeatable=False)
+            tally.failed(lost, error)
             await self._submit_each([one for one in events if one.event.is_repeatable], tally, was_ambiguous=True)
         except RequestRejected:
             raise
         except KlaviyoError as error:
-            tally.failed([one.event for one in events], error, is_repeatable=False)
+            tally.failed([one.event for one in events], error)
         else:
             tally.sent += len(events)
 
@@ -173,6 +173,9 @@ class EventSender:
     ) -> None:
         """Send events one by one, some at a time, until Klaviyo takes none of those any more."""
         for start in range(0, len(events), SINGLES_AT_ONCE):
+            if tally.stopped_by is not None:
+                _given_up(events[start:], tally.stopped_by, tally, was_ambiguous=was_ambiguous)
+                break
             some = events[start : start + SINGLES_AT_ONCE]
             errors = await asyncio.gather(*(self._submit_one(one) for one in some))
             for one, error in zip(some, errors, strict=True):
@@ -183,11 +186,7 @@ class EventSender:
             last = errors[-1]
             if last is not None and not any(error is None or isinstance(error, RequestRejected) for error in errors):
                 # Klaviyo is away, or wants nothing of us: the next ones would fare no better.
-                for one in events[start + SINGLES_AT_ONCE :]:
-                    if was_ambiguous:
-                        tally.unknown.append(Failed(one.event, last))
-                    else:
-                        tally.unsent.append(Failed(one.event, last))
+                _given_up(events[start + SINGLES_AT_ONCE :], last, tally, was_ambiguous=was_ambiguous)
                 break
 
     async def _submit_one(self, one: Written) -> KlaviyoError | None:
@@ -206,7 +205,13 @@ def _failed(event: NewEvent, error: KlaviyoError, tally: Tally[NewEvent], *, was
         if isinstance(error, CredentialsRejected):
             tally.stopped_by = error
     else:
-        tally.failed([event], error, is_repeatable=event.is_repeatable)
+        tally.failed([event], error)
+
+
+def _given_up(events: Sequence[Written], error: KlaviyoError, tally: Tally[NewEvent], *, was_ambiguous: bool) -> None:
+    """Count events that are not even tried any more."""
+    place = tally.unknown if was_ambiguous else tally.unsent
+    place += [Failed(one.event, error) for one in events]
 
 
 def _alone(event: NewEvent) -> Written:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from aioklaviyo.errors import InvalidRequest, invalid_request
 from aioklaviyo.filters import Filter
 from aioklaviyo.models.flow import Flow, FlowAction, FlowMessage, flow_action_from, flow_from, flow_message_from
-from aioklaviyo.models.flow_definition import Action, Anchor
 from aioklaviyo.models.writing import JsonObject, written
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
@@ -15,6 +14,7 @@ from aioklaviyo.resources.area import Area
 
 if TYPE_CHECKING:
     from aioklaviyo.jsonapi import Json
+    from aioklaviyo.models.flow_definition import Action, Anchor
 
 GET = Operation("get_flow_action", "GET", "/api/flow-actions/{id}", S)
 CREATE = Operation("create_flow_action", "POST", "/api/flow-actions", S)
@@ -60,9 +60,9 @@ class FlowActions(Area):
 
     async def create(
         self,
-        definition: Action | JsonObject,
+        definition: "Action | JsonObject",
         *,
-        after: Anchor | None = None,
+        after: "Anchor | None" = None,
         flow_id: str | None = None,
         allow_live_action: bool | None = None,
         deadline_seconds: float | None = None,
@@ -98,7 +98,7 @@ class FlowActions(Area):
         return await self._one(CREATE.call(data=data), flow_action_from, deadline_seconds)
 
     async def update(
-        self, action_id: str, definition: Action | JsonObject, *, deadline_seconds: float | None = None
+        self, action_id: str, definition: "Action | JsonObject", *, deadline_seconds: float | None = None
     ) -> FlowAction:
         """Give an action another definition, as a whole and of the same type.
 

@@ -1,17 +1,20 @@
 """Flows. Scopes ``flows:read``, ``flows:write``; tags also need ``tags:read``."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aioklaviyo.filters import Filter
 from aioklaviyo.models.flow import Flow, FlowAction, flow_action_from, flow_from
-from aioklaviyo.models.flow_definition import FlowDefinition, FlowStatus
 from aioklaviyo.models.tag import Tag, tag_from
 from aioklaviyo.models.writing import JsonObject, written
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import Rate, S
 from aioklaviyo.resources.area import Area
+
+if TYPE_CHECKING:
+    # A program that only looks at flows does not pay for the grammar.
+    from aioklaviyo.models.flow_definition import FlowDefinition, FlowStatus
 
 LIST = Operation("get_flows", "GET", "/api/flows", S)
 GET = Operation("get_flow", "GET", "/api/flows/{id}", S)
@@ -112,7 +115,7 @@ class Flows(Area):
     async def create(
         self,
         name: str,
-        definition: FlowDefinition | JsonObject,
+        definition: "FlowDefinition | JsonObject",
         *,
         additional_fields: Sequence[FlowExtra] = (),
         deadline_seconds: float | None = None,
@@ -135,7 +138,7 @@ class Flows(Area):
         )
         return await self._one(call, flow_from, deadline_seconds)
 
-    async def update(self, flow_id: str, *, status: FlowStatus, deadline_seconds: float | None = None) -> Flow:
+    async def update(self, flow_id: str, *, status: "FlowStatus", deadline_seconds: float | None = None) -> Flow:
         """Make a flow, and all its actions, draft, manual or live. Nothing else of a flow can be changed as a whole.
 
         Args:

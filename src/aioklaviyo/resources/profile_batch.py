@@ -1,7 +1,16 @@
 """Batches of profiles that go to one of Klaviyo's bulk endpoints, and what becomes of them."""
 
 import re
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -105,8 +114,10 @@ class ProfileBatches(Generic[T]):
             tally.duplicates += cut.duplicates
             await splitter.settle(cut.entries, tally)
 
-        pieces = cuts(source, self.write, most=self.most, most_bytes=MAX_BATCH_BYTES - _ENVELOPE_BYTES)
-        return await settle_all(pieces, settle, max_in_flight=max_in_flight, progress=progress)
+        def cut(things: AsyncIterator[T]) -> AsyncGenerator[Cut[T], None]:
+            return cuts(things, self.write, most=self.most, most_bytes=MAX_BATCH_BYTES - _ENVELOPE_BYTES)
+
+        return await settle_all(source, cut, settle, max_in_flight=max_in_flight, progress=progress)
 
     def _too_large(self, problem: str) -> PayloadTooLarge:
         return PayloadTooLarge(f"Not sent: {problem}", CallRecord(self.operation.method, self.operation.path))
@@ -120,11 +131,11 @@ class ProfileBatches(Generic[T]):
             if not self.relationships or _named(error, entries):
                 raise
             # It is the list that is not there, for all of them.
-            tally.failed(things, error, is_repeatable=False)
+            tally.failed(things, error)
         except RequestRejected:
             raise
         except KlaviyoError as error:
-            tally.failed(things, error, is_repeatable=call.is_repeatable)
+            tally.failed(things, error)
         else:
             if self.finish is None:
                 tally.sent += len(entries)

@@ -15,6 +15,7 @@ from aioklaviyo.resources.area import Area
 G = TypeVar("G")
 
 _PAGES_IN_FLIGHT = 8
+_FEW = 4
 
 
 class ProfileFinder(Area):
@@ -58,6 +59,8 @@ class ProfileFinder(Area):
         deadline_seconds: float | None,
     ) -> dict[str, Profile]:
         """The profiles with these identifiers, by them."""
+        if isinstance(keys, str):
+            raise TypeError("the identifiers must be several, not one string")
         wanted = list(dict.fromkeys(keys))
         self._check(wanted)
         room = asyncio.Semaphore(_PAGES_IN_FLIGHT)
@@ -72,6 +75,9 @@ class ProfileFinder(Area):
         finally:
             for page in pages:
                 page.cancel()
+            if pages:
+                # Their connections are given back before anybody goes on.
+                await asyncio.wait(pages)
         return {key: profile for part in found for key, profile in part.items()}
 
     def only_one(self, given: Mapping[str, G | None]) -> tuple[str, G]:
@@ -124,14 +130,11 @@ class ProfileFinder(Area):
                 found[key] = profile if strays.pop(profile.id, None) else _own(profile)
         # A profile may be found by what it does not show, as another address or the id it had before a merge. Asked
         # for a single key, Klaviyo says by answering whose it is.
-        for key in [key for key in keys if key not in found]:
-            if not strays:
-                break
-            if len(keys) == 1:
-                return dict.fromkeys(keys, next(iter(strays.values())))
-            for profile in (await self._read(name, [key], additional_fields, fields, deadline_seconds)).values():
-                found[key] = profile
-                strays.pop(profile.id, None)
+        if strays and len(keys) == 1:
+            return dict.fromkeys(keys, next(iter(strays.values())))
+        if strays:
+            for part in _parted([key for key in keys if key not in found]):
+                found |= await self._read(name, part, additional_fields, fields, deadline_seconds)
         return found
 
     def _check(self, keys: Sequence[str]) -> None:
@@ -144,6 +147,14 @@ class ProfileFinder(Area):
 
     def _invalid(self, problem: str) -> InvalidRequest:
         return invalid_request(problem, method=self._listing.method, path=self._listing.path, parameter="filter")
+
+
+def _parted(keys: Sequence[str]) -> list[Sequence[str]]:
+    """What to ask for again: each of a few keys alone, and halves of many, most of which may be nobody's."""
+    if len(keys) <= _FEW:
+        return [[key] for key in keys]
+    middle = len(keys) // 2
+    return [keys[:middle], keys[middle:]]
 
 
 def _own(profile: Profile) -> Profile:

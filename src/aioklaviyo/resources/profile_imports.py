@@ -9,6 +9,7 @@ from aioklaviyo.calls import Caller, Reply
 from aioklaviyo.cutting import Entry
 from aioklaviyo.errors import (
     CallRecord,
+    CredentialsRejected,
     KlaviyoError,
     OutcomeUnknown,
     PayloadTooLarge,
@@ -29,7 +30,7 @@ from aioklaviyo.models.profile_list import ProfileList, list_from
 from aioklaviyo.operations import Operation, encoded
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M
-from aioklaviyo.resources.area import Area, identified
+from aioklaviyo.resources.area import Area, all_identified
 from aioklaviyo.resources.profile_batch import Finish, ProfileBatches, place_in
 
 if TYPE_CHECKING:
@@ -306,7 +307,7 @@ class ProfileImports(Area):
             "profile-bulk-import-job",
             _written,
             MAX_IMPORT_PROFILES,
-            relationships={"lists": {"data": identified("list", *list_ids)}} if list_ids else {},
+            relationships={"lists": {"data": all_identified("list", list_ids)}} if list_ids else {},
             is_repeatable=lambda profiles: all(_imported(profile).is_repeatable for profile in profiles),
             finish=finish,
         )
@@ -333,6 +334,8 @@ async def _count(
         job = await imports.wait(job, timeout_seconds=timeout_seconds)
         errors = [] if job.failed_count == 0 else await patiently(caller, lambda: errors_of(job))
     except KlaviyoError as error:
+        if isinstance(error, CredentialsRejected):
+            tally.stopped_by = error
         _unknown(things, f"What became of the job is not known ({type(error).__name__})", reply, tally)
         return
     by_place = _by_place(errors, len(entries))
@@ -357,7 +360,7 @@ def _by_place(errors: Sequence[ProfileImportError], count: int) -> dict[int, lis
 
 def _unknown(things: Sequence[Importable], happened: str, reply: Reply, tally: Tally[Importable]) -> None:
     record = CallRecord(CREATE.method, CREATE.path, reply.record.status, reply.record.request_id)
-    tally.failed(things, OutcomeUnknown(happened, record), is_repeatable=False)
+    tally.failed(things, OutcomeUnknown(happened, record))
 
 
 def _imported(profile: Importable) -> ProfileImport:

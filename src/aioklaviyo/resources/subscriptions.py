@@ -4,12 +4,19 @@ Scopes ``subscriptions:write`` with ``profiles:write`` and ``lists:write``; ``su
 """
 
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from aioklaviyo.bulk import BulkResult, Progress, Tally
 from aioklaviyo.calls import Caller, Reply
 from aioklaviyo.cutting import Entry
-from aioklaviyo.errors import CallRecord, InvalidRequest, KlaviyoError, OutcomeUnknown, invalid_request
+from aioklaviyo.errors import (
+    CallRecord,
+    CredentialsRejected,
+    InvalidRequest,
+    KlaviyoError,
+    OutcomeUnknown,
+    invalid_request,
+)
 from aioklaviyo.filters import Filter
 from aioklaviyo.jobs import finished
 from aioklaviyo.jsonapi import Json
@@ -48,6 +55,7 @@ MAX_SUPPRESSED = 100
 """How many addresses one call may suppress or unsuppress."""
 
 SuppressionSort: TypeAlias = Literal["created", "-created"]
+E = TypeVar("E")
 _CREATE_JOB = "profile-suppression-bulk-create-job"
 _DELETE_JOB = "profile-suppression-bulk-delete-job"
 
@@ -237,7 +245,7 @@ class Subscriptions(Area):
             ValueError: ``max_in_flight`` is less than 1.
         """
         batches = _suppressing(SUPPRESS, _CREATE_JOB, job_timeout_seconds)
-        return await batches.send_all(self._caller, emails, max_in_flight=max_in_flight, progress=progress)
+        return await batches.send_all(self._caller, _several(emails), max_in_flight=max_in_flight, progress=progress)
 
     async def unsuppress_all(
         self,
@@ -249,7 +257,7 @@ class Subscriptions(Area):
     ) -> BulkResult[str]:
         """Take back suppressions by hand of any number of addresses; parameters and errors as in ``suppress_all``."""
         batches = _suppressing(UNSUPPRESS, _DELETE_JOB, job_timeout_seconds)
-        return await batches.send_all(self._caller, emails, max_in_flight=max_in_flight, progress=progress)
+        return await batches.send_all(self._caller, _several(emails), max_in_flight=max_in_flight, progress=progress)
 
     async def wait(
         self,
@@ -353,6 +361,8 @@ def _suppressing(operation: Operation, kind: str, job_timeout_seconds: float) ->
             tally.job_ids.append(job.id)
             job = await Subscriptions(caller).wait(job, timeout_seconds=job_timeout_seconds)
         except KlaviyoError as error:
+            if isinstance(error, CredentialsRejected):
+                tally.stopped_by = error
             happened = f"What became of the job is not known ({type(error).__name__})"
         else:
             if job.status == "complete":
@@ -360,7 +370,7 @@ def _suppressing(operation: Operation, kind: str, job_timeout_seconds: float) ->
                 return
             happened = "The job was cancelled"
         record = CallRecord(operation.method, operation.path, reply.record.status, reply.record.request_id)
-        tally.failed(things, OutcomeUnknown(happened, record), is_repeatable=False)
+        tally.failed(things, OutcomeUnknown(happened, record))
 
     return ProfileBatches(operation, kind, lambda email: _address(operation, email), MAX_SUPPRESSED, finish=finish)
 
@@ -422,7 +432,7 @@ def _unsubscribing(list_id: str | None) -> ProfileBatches[Unsubscriber]:
 def _job_call(
     operation: Operation, kind: str, emails: Sequence[str], list_id: str | None, segment_id: str | None
 ) -> Call:
-    if bool(emails) + (list_id is not None) + (segment_id is not None) != 1:
+    if bool(_several(emails)) + (list_id is not None) + (segment_id is not None) != 1:
         raise _invalid(operation, "exactly one of emails, list_id and segment_id is needed")
     if emails:
         batches = ProfileBatches[str](operation, kind, lambda email: _address(operation, email), MAX_SUPPRESSED)
@@ -430,6 +440,13 @@ def _job_call(
     group = "segment" if list_id is None else "list"
     data: Json = {"type": group, "id": list_id or segment_id}
     return operation.call(data={"type": kind, "attributes": {}, "relationships": {group: {"data": data}}})
+
+
+def _several(emails: E) -> E:
+    # One string is a sequence of strings to a type checker; nobody means its letters.
+    if isinstance(emails, str):
+        raise TypeError("emails must be a list of addresses, not one string")
+    return emails
 
 
 def _address(operation: Operation, email: str) -> bytes:

@@ -1,7 +1,7 @@
 """Row `limit-four`: four processes that share a Redis, in real time, alone and beside a foreign user.
 
-The rates are Klaviyo's, with windows of 6 s instead of 60 s (5 s in the short form). The clients start from the rates per minute and learn the
-windows from the answers.
+The rates are Klaviyo's, with windows of 6 s instead of 60 s (5 s in the short form). The clients start from the rates
+per minute and learn the windows from the answers.
 """
 
 from __future__ import annotations
