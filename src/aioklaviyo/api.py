@@ -5,7 +5,7 @@ An area is imported when it is first touched, so that a program pays for what it
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ class RawResponse:
     """What ``request`` returns: the status and the decoded body, None where there was none."""
 
     status: int
-    document: Any
+    document: Any = field(repr=False)
     request_id: str | None
 
 

@@ -44,7 +44,7 @@ def test_every_public_name_is_where_it_is_said_to_be() -> None:
     assert sorted([*aioklaviyo._HOME_OF, *aioklaviyo._MODULES, "__version__"]) == sorted(aioklaviyo.__all__)
     assert dir(aioklaviyo) == sorted(aioklaviyo.__all__)
     with pytest.raises(AttributeError, match="'aioklaviyo' has no attribute 'nothing'"):
-        _ = aioklaviyo.nothing  # pyright: ignore[reportAttributeAccessIssue]
+        _ = aioklaviyo.nothing
 
 
 def test_the_package_stands_alone() -> None:
