@@ -45,7 +45,22 @@ class Method:
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         found = dict(inspect.signature(self.function).parameters)
         del found["self"]
-        return found
+        return {
+            name: parameter.replace(annotation=meant(parameter.annotation, self.owner))
+            for name, parameter in found.items()
+        }
+
+
+def meant(annotation: Any, owner: type) -> Any:
+    """An annotation with the types that an area puts for the variables of the class it is made of."""
+    types_of = {
+        variable: stated
+        for kind in owner.__mro__
+        for base in vars(kind).get("__orig_bases__", ())
+        for variable, stated in zip(getattr(get_origin(base), "__parameters__", ()), get_args(base), strict=False)
+    }
+    variables = getattr(annotation, "__parameters__", ())
+    return annotation[tuple(types_of[variable] for variable in variables)] if variables else annotation
 
 
 def methods_of(area: str) -> Iterator[Method]:

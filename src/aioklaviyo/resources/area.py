@@ -106,13 +106,8 @@ def _is_empty(document: Json) -> bool:
     return isinstance(document, dict) and "data" in document and document["data"] is None
 
 
-def identified(resource_type: str, *identifiers: str) -> list[Json]:
-    """Resource identifiers, as the ``data`` of a to-many relationship."""
-    return all_identified(resource_type, identifiers)
-
-
-def all_identified(resource_type: str, identifiers: Iterable[str]) -> list[Json]:
-    """The same, of ids that a caller gave.
+def identified(resource_type: str, identifiers: Iterable[str]) -> list[Json]:
+    """Resource identifiers, as the ``data`` of a to-many relationship.
 
     Raises:
         TypeError: One text instead of several: to a type checker it is a sequence of texts, its letters.

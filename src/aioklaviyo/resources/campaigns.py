@@ -27,7 +27,7 @@ from aioklaviyo.models.writing import UNSET, Given, Settable
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M, S
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 
 if TYPE_CHECKING:
     from aioklaviyo.jsonapi import Json
@@ -184,7 +184,7 @@ class Campaigns(Area):
             attributes["audiences"], attributes["messages"] = inline_wire(audiences)
         data: dict[str, Json] = {"type": "campaign", "attributes": attributes}
         if tag_ids:
-            data["relationships"] = {"tags": {"data": all_identified("tag", tag_ids)}}
+            data["relationships"] = {"tags": {"data": identified("tag", tag_ids)}}
         return await self._one(CREATE.call(data=data), campaign_from, deadline_seconds)
 
     async def update(

@@ -1,11 +1,8 @@
 """Categories of the catalogue. Scopes ``catalogs:read`` and ``catalogs:write``."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import Sequence
 
-from aioklaviyo.bulk import BulkResult, Progress
-from aioklaviyo.calls import Caller
 from aioklaviyo.filters import Filter
-from aioklaviyo.job_batches import IN_FLIGHT, JOB_SECONDS
 from aioklaviyo.models.catalog import CatalogSort
 from aioklaviyo.models.catalog_category import (
     CatalogCategory,
@@ -18,8 +15,7 @@ from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import XL, L
 from aioklaviyo.resources.area import identified
-from aioklaviyo.resources.catalog_category_jobs import CREATE_JOB, DELETE_JOB, UPDATE_JOB, CatalogCategoryJobs
-from aioklaviyo.resources.catalog_state import gone, made
+from aioklaviyo.resources.catalog_category_jobs import CatalogCategoryJobs
 
 LIST = Operation("get_catalog_categories", "GET", "/api/catalog-categories", XL)
 GET = Operation("get_catalog_category", "GET", "/api/catalog-categories/{id}", XL)
@@ -41,6 +37,8 @@ REMOVE_ITEMS = Operation(
 
 class CatalogCategories(CatalogCategoryJobs):
     """``klaviyo.catalog_categories``. Ids are made by ``catalog_id``: ``$custom:::$default:::SKU-1``."""
+
+    _entries = LIST
 
     def list(
         self,
@@ -206,7 +204,7 @@ class CatalogCategories(CatalogCategoryJobs):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if item_ids:
-            data = identified("catalog-item", *item_ids)
+            data = identified("catalog-item", item_ids)
             await self._done(ADD_ITEMS.call(category_id, data=data), deadline_seconds)
 
     async def set_items(
@@ -223,7 +221,7 @@ class CatalogCategories(CatalogCategoryJobs):
             NotFound: There is no such category or item.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        data = identified("catalog-item", *item_ids)
+        data = identified("catalog-item", item_ids)
         await self._done(SET_ITEMS.call(category_id, data=data), deadline_seconds)
 
     async def remove_items(
@@ -236,87 +234,5 @@ class CatalogCategories(CatalogCategoryJobs):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if item_ids:
-            data = identified("catalog-item", *item_ids)
+            data = identified("catalog-item", item_ids)
             await self._done(REMOVE_ITEMS.call(category_id, data=data), deadline_seconds)
-
-    async def create_all(
-        self,
-        categories: Iterable[NewCatalogCategory] | AsyncIterable[NewCatalogCategory],
-        *,
-        progress: Progress[NewCatalogCategory] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[NewCatalogCategory]:
-        """Create any number of categories by as many jobs as it takes, and wait for them. Interactive calls go first.
-
-        A job whose request got no answer is asked for again; categories that are there then as they were to be count as
-        ``sent``. Categories that were there before are ``refused``.
-
-        Args:
-            categories: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
-            progress: Told of the result so far whenever a job is settled.
-            max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_timeout_seconds: How long to wait for one job. After that its categories are ``unknown``.
-
-        Returns:
-            What became of every single one.
-
-        Raises:
-            BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
-            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
-        """
-        return await self._run(
-            CREATE_JOB,
-            categories,
-            already=_made,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def update_all(
-        self,
-        changes: Iterable[CatalogCategoryChanges] | AsyncIterable[CatalogCategoryChanges],
-        *,
-        progress: Progress[CatalogCategoryChanges] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[CatalogCategoryChanges]:
-        """Change any number of categories; as ``create_all``.
-
-        Two changes of the same category are made one after the other.
-        """
-        return await self._run(
-            UPDATE_JOB,
-            changes,
-            already=None,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def delete_all(
-        self,
-        category_ids: Iterable[str] | AsyncIterable[str],
-        *,
-        progress: Progress[str] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[str]:
-        """Delete any number of categories by their ids; as ``create_all``. Those that do not exist are ``refused``."""
-        return await self._run(
-            DELETE_JOB,
-            category_ids,
-            already=_gone,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-
-async def _made(caller: Caller, categories: Sequence[NewCatalogCategory]) -> set[str]:
-    return await made(caller, LIST, {category.id: category.resource() for category in categories})
-
-
-async def _gone(caller: Caller, category_ids: Sequence[str]) -> set[str]:
-    return await gone(caller, LIST, category_ids)

@@ -1,11 +1,8 @@
 """Items of the catalogue. Scopes ``catalogs:read`` and ``catalogs:write``."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import Sequence
 
-from aioklaviyo.bulk import BulkResult, Progress
-from aioklaviyo.calls import Caller
 from aioklaviyo.filters import Filter
-from aioklaviyo.job_batches import IN_FLIGHT, JOB_SECONDS
 from aioklaviyo.models.catalog import CatalogSort
 from aioklaviyo.models.catalog_category import CatalogCategory, category_from
 from aioklaviyo.models.catalog_item import (
@@ -20,8 +17,7 @@ from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import XL, L
 from aioklaviyo.resources.area import identified
-from aioklaviyo.resources.catalog_item_jobs import CREATE_JOB, DELETE_JOB, UPDATE_JOB, CatalogItemJobs
-from aioklaviyo.resources.catalog_state import gone, made
+from aioklaviyo.resources.catalog_item_jobs import CatalogItemJobs
 
 LIST = Operation("get_catalog_items", "GET", "/api/catalog-items", XL)
 GET = Operation("get_catalog_item", "GET", "/api/catalog-items/{id}", XL)
@@ -47,6 +43,8 @@ REMOVE_CATEGORIES = Operation(
 
 class CatalogItems(CatalogItemJobs):
     """``klaviyo.catalog_items``. Ids are made by ``catalog_id``: ``$custom:::$default:::SKU-1``."""
+
+    _entries = LIST
 
     def list(
         self,
@@ -271,7 +269,7 @@ class CatalogItems(CatalogItemJobs):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if category_ids:
-            data = identified("catalog-category", *category_ids)
+            data = identified("catalog-category", category_ids)
             await self._done(ADD_CATEGORIES.call(item_id, data=data), deadline_seconds)
 
     async def set_categories(
@@ -288,7 +286,7 @@ class CatalogItems(CatalogItemJobs):
             NotFound: There is no such item or category.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        data = identified("catalog-category", *category_ids)
+        data = identified("catalog-category", category_ids)
         await self._done(SET_CATEGORIES.call(item_id, data=data), deadline_seconds)
 
     async def remove_categories(
@@ -301,84 +299,5 @@ class CatalogItems(CatalogItemJobs):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if category_ids:
-            data = identified("catalog-category", *category_ids)
+            data = identified("catalog-category", category_ids)
             await self._done(REMOVE_CATEGORIES.call(item_id, data=data), deadline_seconds)
-
-    async def create_all(
-        self,
-        items: Iterable[NewCatalogItem] | AsyncIterable[NewCatalogItem],
-        *,
-        progress: Progress[NewCatalogItem] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[NewCatalogItem]:
-        """Create any number of items by as many jobs as it takes, and wait for them. Interactive calls go first.
-
-        A job whose request got no answer is asked for again; items that are there then as they were to be count as
-        ``sent``. Items that were there before are ``refused``.
-
-        Args:
-            items: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
-            progress: Told of the result so far whenever a job is settled.
-            max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_timeout_seconds: How long to wait for one job. After that its items are ``unknown``.
-
-        Returns:
-            What became of every single one.
-
-        Raises:
-            BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
-            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
-        """
-        return await self._run(
-            CREATE_JOB,
-            items,
-            already=_made,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def update_all(
-        self,
-        changes: Iterable[CatalogItemChanges] | AsyncIterable[CatalogItemChanges],
-        *,
-        progress: Progress[CatalogItemChanges] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[CatalogItemChanges]:
-        """Change any number of items; as ``create_all``. Two changes of the same item are made one after the other."""
-        return await self._run(
-            UPDATE_JOB,
-            changes,
-            already=None,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def delete_all(
-        self,
-        item_ids: Iterable[str] | AsyncIterable[str],
-        *,
-        progress: Progress[str] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[str]:
-        """Delete any number of items by their ids; as ``create_all``. Those that do not exist are ``refused``."""
-        return await self._run(
-            DELETE_JOB,
-            item_ids,
-            already=_gone,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-
-async def _made(caller: Caller, items: Sequence[NewCatalogItem]) -> set[str]:
-    return await made(caller, LIST, {item.id: item.resource() for item in items})
-
-
-async def _gone(caller: Caller, item_ids: Sequence[str]) -> set[str]:
-    return await gone(caller, LIST, item_ids)

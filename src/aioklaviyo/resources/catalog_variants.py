@@ -1,18 +1,14 @@
 """Variants of the catalogue's items. Scopes ``catalogs:read`` and ``catalogs:write``."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import Sequence
 
-from aioklaviyo.bulk import BulkResult, Progress
-from aioklaviyo.calls import Caller
 from aioklaviyo.filters import Filter
-from aioklaviyo.job_batches import IN_FLIGHT, JOB_SECONDS
 from aioklaviyo.models.catalog import CatalogSort
 from aioklaviyo.models.catalog_variant import CatalogVariant, CatalogVariantChanges, NewCatalogVariant, variant_from
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import XL, L
-from aioklaviyo.resources.catalog_state import gone, made
-from aioklaviyo.resources.catalog_variant_jobs import CREATE_JOB, DELETE_JOB, UPDATE_JOB, CatalogVariantJobs
+from aioklaviyo.resources.catalog_variant_jobs import CatalogVariantJobs
 
 LIST = Operation("get_catalog_variants", "GET", "/api/catalog-variants", XL)
 GET = Operation("get_catalog_variant", "GET", "/api/catalog-variants/{id}", XL)
@@ -23,6 +19,8 @@ DELETE = Operation("delete_catalog_variant", "DELETE", "/api/catalog-variants/{i
 
 class CatalogVariants(CatalogVariantJobs):
     """``klaviyo.catalog_variants``. Ids are made by ``catalog_id``: ``$custom:::$default:::SKU-1``."""
+
+    _entries = LIST
 
     def list(
         self,
@@ -107,85 +105,3 @@ class CatalogVariants(CatalogVariantJobs):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         await self._done(DELETE.call(variant_id), deadline_seconds)
-
-    async def create_all(
-        self,
-        variants: Iterable[NewCatalogVariant] | AsyncIterable[NewCatalogVariant],
-        *,
-        progress: Progress[NewCatalogVariant] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[NewCatalogVariant]:
-        """Create any number of variants by as many jobs as it takes, and wait for them. Interactive calls go first.
-
-        A job whose request got no answer is asked for again; variants that are there then as they were to be count as
-        ``sent``. Variants that were there before are ``refused``.
-
-        Args:
-            variants: Read as there is room for them; at most ``max_in_flight`` times 100 are in memory.
-            progress: Told of the result so far whenever a job is settled.
-            max_in_flight: How many jobs are under way at once; Klaviyo allows an account 500.
-            job_timeout_seconds: How long to wait for one job. After that its variants are ``unknown``.
-
-        Returns:
-            What became of every single one.
-
-        Raises:
-            BulkStopped: The credentials were refused; its ``result`` tells what was done until then.
-            ValueError: ``max_in_flight`` is less than 1, or ``job_timeout_seconds`` not positive.
-        """
-        return await self._run(
-            CREATE_JOB,
-            variants,
-            already=_made,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def update_all(
-        self,
-        changes: Iterable[CatalogVariantChanges] | AsyncIterable[CatalogVariantChanges],
-        *,
-        progress: Progress[CatalogVariantChanges] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[CatalogVariantChanges]:
-        """Change any number of variants; as ``create_all``.
-
-        Two changes of the same variant are made one after the other.
-        """
-        return await self._run(
-            UPDATE_JOB,
-            changes,
-            already=None,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-    async def delete_all(
-        self,
-        variant_ids: Iterable[str] | AsyncIterable[str],
-        *,
-        progress: Progress[str] | None = None,
-        max_in_flight: int = IN_FLIGHT,
-        job_timeout_seconds: float = JOB_SECONDS,
-    ) -> BulkResult[str]:
-        """Delete any number of variants by their ids; as ``create_all``. Those that do not exist are ``refused``."""
-        return await self._run(
-            DELETE_JOB,
-            variant_ids,
-            already=_gone,
-            max_in_flight=max_in_flight,
-            job_timeout_seconds=job_timeout_seconds,
-            progress=progress,
-        )
-
-
-async def _made(caller: Caller, variants: Sequence[NewCatalogVariant]) -> set[str]:
-    return await made(caller, LIST, {variant.id: variant.resource() for variant in variants})
-
-
-async def _gone(caller: Caller, variant_ids: Sequence[str]) -> set[str]:
-    return await gone(caller, LIST, variant_ids)

@@ -12,7 +12,7 @@ from aioklaviyo.models.tag import Tag, tag_from
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import L, M, Rate, S
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 
 if TYPE_CHECKING:
     from aioklaviyo.jsonapi import Json
@@ -254,7 +254,7 @@ class Lists(Area):
             problem = f"Not sent: one call changes at most {MAX_MEMBERS_PER_CALL:,} members"
             raise PayloadTooLarge(problem, CallRecord(operation.method, operation.path))
         if profile_ids:
-            await self._done(operation.call(list_id, data=all_identified("profile", profile_ids)), deadline_seconds)
+            await self._done(operation.call(list_id, data=identified("profile", profile_ids)), deadline_seconds)
 
     def tags(self, list_id: str, *, fields: Sequence[str] = (), deadline_seconds: float | None = None) -> Listing[Tag]:
         """The tags of a list. Raises ``NotFound`` while iterating where there is no such list."""

@@ -30,7 +30,7 @@ from aioklaviyo.models.profile_list import ProfileList, list_from
 from aioklaviyo.operations import Operation, encoded
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import M
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 from aioklaviyo.resources.profile_batch import Finish, ProfileBatches, place_in
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class ProfileImports(Area):
             "profile-bulk-import-job",
             _written,
             MAX_IMPORT_PROFILES,
-            relationships={"lists": {"data": all_identified("list", list_ids)}} if list_ids else {},
+            relationships={"lists": {"data": identified("list", list_ids)}} if list_ids else {},
             is_repeatable=lambda profiles: all(_imported(profile).is_repeatable for profile in profiles),
             finish=finish,
         )

@@ -18,7 +18,7 @@ from aioklaviyo.models.segment.segment import Segment, segment_from
 from aioklaviyo.operations import Need, Operation, Query
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import XS, Charge, L, M, S
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 from aioklaviyo.resources.profile_finder import ProfileFinder
 
 if TYPE_CHECKING:
@@ -314,7 +314,7 @@ class Profiles(Area):
             OutcomeUnknown: No answer came: it may be under way. To a merged profile, merging again is refused.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
-        sources: Json = {"profiles": {"data": all_identified("profile", [source_id])}}
+        sources: Json = {"profiles": {"data": identified("profile", [source_id])}}
         call = MERGE.call(data={"type": "profile-merge", "id": into_id, "relationships": sources})
         await self._done(call, deadline_seconds)
 

@@ -8,7 +8,7 @@ from aioklaviyo.models.tag import Tag, TagGroup, tag_from, tag_group_from
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import S
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 
 if TYPE_CHECKING:
     from aioklaviyo.jsonapi import Json
@@ -181,18 +181,14 @@ class Tags(Area):
             KlaviyoError: See ``aioklaviyo.errors``.
         """
         if campaign_ids:
-            await self._done(
-                TAG_CAMPAIGNS.call(tag_id, data=all_identified("campaign", campaign_ids)), deadline_seconds
-            )
+            await self._done(TAG_CAMPAIGNS.call(tag_id, data=identified("campaign", campaign_ids)), deadline_seconds)
 
     async def untag_campaigns(
         self, tag_id: str, campaign_ids: Sequence[str], *, deadline_seconds: float | None = None
     ) -> None:
         """Take a tag off campaigns; parameters and errors as in ``tag_campaigns``."""
         if campaign_ids:
-            await self._done(
-                UNTAG_CAMPAIGNS.call(tag_id, data=all_identified("campaign", campaign_ids)), deadline_seconds
-            )
+            await self._done(UNTAG_CAMPAIGNS.call(tag_id, data=identified("campaign", campaign_ids)), deadline_seconds)
 
     def flow_ids(self, tag_id: str, *, deadline_seconds: float | None = None) -> Listing[str]:
         """The ids of the flows with a tag; parameters and errors as in ``campaign_ids``."""
@@ -201,12 +197,12 @@ class Tags(Area):
     async def tag_flows(self, tag_id: str, flow_ids: Sequence[str], *, deadline_seconds: float | None = None) -> None:
         """Put a tag on flows; parameters and errors as in ``tag_campaigns``."""
         if flow_ids:
-            await self._done(TAG_FLOWS.call(tag_id, data=all_identified("flow", flow_ids)), deadline_seconds)
+            await self._done(TAG_FLOWS.call(tag_id, data=identified("flow", flow_ids)), deadline_seconds)
 
     async def untag_flows(self, tag_id: str, flow_ids: Sequence[str], *, deadline_seconds: float | None = None) -> None:
         """Take a tag off flows; parameters and errors as in ``tag_campaigns``."""
         if flow_ids:
-            await self._done(UNTAG_FLOWS.call(tag_id, data=all_identified("flow", flow_ids)), deadline_seconds)
+            await self._done(UNTAG_FLOWS.call(tag_id, data=identified("flow", flow_ids)), deadline_seconds)
 
     def list_ids(self, tag_id: str, *, deadline_seconds: float | None = None) -> Listing[str]:
         """The ids of the lists with a tag; parameters and errors as in ``campaign_ids``."""
@@ -215,12 +211,12 @@ class Tags(Area):
     async def tag_lists(self, tag_id: str, list_ids: Sequence[str], *, deadline_seconds: float | None = None) -> None:
         """Put a tag on lists; parameters and errors as in ``tag_campaigns``."""
         if list_ids:
-            await self._done(TAG_LISTS.call(tag_id, data=all_identified("list", list_ids)), deadline_seconds)
+            await self._done(TAG_LISTS.call(tag_id, data=identified("list", list_ids)), deadline_seconds)
 
     async def untag_lists(self, tag_id: str, list_ids: Sequence[str], *, deadline_seconds: float | None = None) -> None:
         """Take a tag off lists; parameters and errors as in ``tag_campaigns``."""
         if list_ids:
-            await self._done(UNTAG_LISTS.call(tag_id, data=all_identified("list", list_ids)), deadline_seconds)
+            await self._done(UNTAG_LISTS.call(tag_id, data=identified("list", list_ids)), deadline_seconds)
 
     def segment_ids(self, tag_id: str, *, deadline_seconds: float | None = None) -> Listing[str]:
         """The ids of the segments with a tag; parameters and errors as in ``campaign_ids``."""
@@ -231,11 +227,11 @@ class Tags(Area):
     ) -> None:
         """Put a tag on segments; parameters and errors as in ``tag_campaigns``."""
         if segment_ids:
-            await self._done(TAG_SEGMENTS.call(tag_id, data=all_identified("segment", segment_ids)), deadline_seconds)
+            await self._done(TAG_SEGMENTS.call(tag_id, data=identified("segment", segment_ids)), deadline_seconds)
 
     async def untag_segments(
         self, tag_id: str, segment_ids: Sequence[str], *, deadline_seconds: float | None = None
     ) -> None:
         """Take a tag off segments; parameters and errors as in ``tag_campaigns``."""
         if segment_ids:
-            await self._done(UNTAG_SEGMENTS.call(tag_id, data=all_identified("segment", segment_ids)), deadline_seconds)
+            await self._done(UNTAG_SEGMENTS.call(tag_id, data=identified("segment", segment_ids)), deadline_seconds)

@@ -18,7 +18,7 @@ from aioklaviyo.models.writing import UNSET, Settable
 from aioklaviyo.operations import Need, Operation
 from aioklaviyo.pagination import Listing
 from aioklaviyo.rates import XS
-from aioklaviyo.resources.area import Area, all_identified
+from aioklaviyo.resources.area import Area, identified
 
 if TYPE_CHECKING:
     from aioklaviyo.jsonapi import Json
@@ -189,7 +189,7 @@ def _revealed(secret: str | SecretStr) -> str:
 
 
 def _listening(topics: Sequence[str]) -> "dict[str, Json]":
-    return {"webhook-topics": {"data": all_identified("webhook-topic", topics)}}
+    return {"webhook-topics": {"data": identified("webhook-topic", topics)}}
 
 
 def _check(operation: Operation, endpoint_url: str | None, topics: Sequence[str] | None) -> None:
