@@ -470,6 +470,8 @@ async def test_a_slot_is_emptied_with_none_and_left_alone_with_unset() -> None:
         assert await mapped.metric("revenue") is None
         with pytest.raises(InvalidRequest, match="not for both"):
             await mapped.update("revenue", metric_id=read, custom_metric_id="c")
+        with pytest.raises(InvalidRequest, match="nothing is to be changed"):
+            await mapped.update("revenue")
 
 
 async def test_more_changes_of_a_slot_than_klaviyo_takes_a_day_are_refused_as_not_allowed() -> None:

@@ -15,6 +15,7 @@ from aioklaviyo.calls import Reply as Answered
 from aioklaviyo.jsonapi import MalformedDocumentError, Resource
 from aioklaviyo.models.account import account_from
 from aioklaviyo.models.event import event_from
+from aioklaviyo.models.job import Job
 from aioklaviyo.models.metric import metric_from
 from aioklaviyo.models.profile import Profile, profile_from
 from aioklaviyo.operations import Call
@@ -188,3 +189,15 @@ def test_a_body_that_is_not_json(body: bytes) -> None:
 def test_a_cut_emoji_does_not_make_a_page_unreadable() -> None:
     body = json.dumps({"cut": "\ud83d", "whole": "\U0001f600", "text": "é"}).encode()
     assert jsonapi.decode(body) == {"cut": "\ufffd", "whole": "\U0001f600", "text": "é"}
+
+
+def test_an_odd_explanation_of_a_job_takes_none_of_the_others_along() -> None:
+    errors = [
+        {"id": 7, "code": None, "source": "/data/0", "meta": ["SKU-1"]},
+        {"title": "Taken", "source": {"pointer": "/data/attributes/items/data/3"}, "meta": {"id": "SKU-3"}},
+    ]
+    job = Job.model_validate({"id": "j", "status": "complete", "errors": errors})
+    assert job.errors is not None
+    odd, plain = job.errors
+    assert (odd.id, odd.code, odd.source, odd.meta, odd.pointer) == ("7", None, None, None, None)
+    assert (plain.title, plain.meta, plain.pointer) == ("Taken", {"id": "SKU-3"}, "/data/attributes/items/data/3")

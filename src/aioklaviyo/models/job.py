@@ -1,22 +1,37 @@
 """Jobs: work that Klaviyo takes now and does later."""
 
-from typing import Any
+from typing import Annotated, Any, cast
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
 from aioklaviyo.jsonapi import Resource
 from aioklaviyo.models.reading import ReadModel, Timestamp
 
 
-class JobError(ReadModel):
-    """Why a job could not do one of its parts; Klaviyo leaves out what it likes."""
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None if value is None else str(value)
 
-    id: str | None = None
-    code: str | None = None
-    title: str | None = None
-    detail: str | None = Field(default=None, repr=False)
-    source: dict[str, Any] | None = None
-    meta: dict[str, Any] | None = Field(default=None, repr=False)
+
+def _object(value: object) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+_Text = Annotated[str | None, PlainValidator(_text)]
+_Object = Annotated[dict[str, Any] | None, PlainValidator(_object)]
+
+
+class JobError(ReadModel):
+    """Why a job could not do one of its parts; Klaviyo leaves out what it likes.
+
+    Nothing in it can make a job unreadable: an explanation of an odd shape is no reason to lose the others.
+    """
+
+    id: _Text = None
+    code: _Text = None
+    title: _Text = None
+    detail: _Text = Field(default=None, repr=False)
+    source: _Object = None
+    meta: _Object = Field(default=None, repr=False)
 
     @property
     def pointer(self) -> str | None:

@@ -89,7 +89,7 @@ class MappedMetrics(Area):
             deadline_seconds: For the whole call, waits included; None means the client's.
 
         Raises:
-            InvalidRequest: Both ids are given.
+            InvalidRequest: Both ids are given, or neither: it would use up one of the day's changes.
             RequestRejected: There is no such metric.
             KlaviyoError: See ``aioklaviyo.errors``.
         """
@@ -100,6 +100,8 @@ class MappedMetrics(Area):
             relationships["metric"] = _linkage("metric", metric_id)
         if custom_metric_id is not UNSET:
             relationships["custom-metric"] = _linkage("custom-metric", custom_metric_id)
+        if not relationships:
+            raise UPDATE.refused("nothing is to be changed", "/data/relationships")
         data: Json = {"type": "mapped-metric", "id": slot, "relationships": relationships}
         return await self._one(UPDATE.call(slot, data=data), mapped_metric_from, deadline_seconds)
 
