@@ -39,19 +39,19 @@ FULL = Size(
         sdk_cpu=1_000,
         pages={"events": 10, "profiles": 60},
     ),
-    imports=10,
+    imports=15,
     trouble=trouble.FULL,
 )
 SHORT = Size(
     speed=SpeedSize(
         repetitions=3,
-        throughput=1_600,
+        throughput=4_000,
         sdk_throughput={1: 6, 16: 128, 64: 320, 200: 400},
         cpu={0: 1_200, 50: 320},
         sdk_cpu=256,
         pages={"events": 5, "profiles": 30},
     ),
-    imports=3,
+    imports=9,
     trouble=trouble.SHORT,
 )
 
