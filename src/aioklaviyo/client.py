@@ -47,8 +47,8 @@ class Klaviyo(Api):
         sleep: Waits for so many seconds.
         monotonic: Seconds on a clock that never goes back; measures deadlines.
         wall_clock: Seconds since 1970; reads a ``Retry-After`` date where the answer has no ``Date``.
-        session: A session to use instead of an own one; it stays yours to close. aiohttp repeats a GET, PUT or
-            DELETE by itself when a pooled connection breaks; an own session is kept from that, a lent one is not.
+        session: A session to use instead of an own one; it stays yours to close. Its middlewares run around each
+            attempt, and it repeats nothing by itself here, as aiohttp else does when a pooled connection breaks.
         pacing: Keeps Klaviyo's rate limits; None means an own ``LocalPacing``. ``RedisPacing`` keeps them together with
             other processes, ``NoPacing`` not at all. One that is handed in stays yours to close.
 
