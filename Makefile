@@ -15,7 +15,7 @@ help: ## List the targets
 demo: $(VENV)/.runtime ## Set up and run the demo; ARGS=--once prints tonight and stops
 	@$(BIN)/dreamflow demo $(ARGS)
 
-test: $(VENV)/.test ## Set up and run the tests; what needs a browser is skipped by name where there is none
+test: $(VENV)/.test ## Set up and run the tests; what needs a browser or a server is skipped by name where there is none
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-all: $(VENV)/.dev ## What CI runs: install the servers and the browser too, every check, every test, coverage

@@ -12,7 +12,7 @@ from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import RunningEmulator, running_emulator
 from world import World, world
 
-pytest_plugins = ["coverage_gate", "pytester"]
+pytest_plugins = ["coverage_gate", "databases", "kafka_server", "postgres_server", "pytester", "redis_server"]
 
 # The same examples in every run: a red test stays red until it is mended.
 hypothesis_settings.register_profile("dreamflow", derandomize=True, deadline=None)
@@ -27,9 +27,9 @@ def klaviyo() -> Generator[RunningEmulator]:
 
 
 @pytest.fixture
-async def here(tmp_path: Path, klaviyo: RunningEmulator) -> AsyncGenerator[World]:
+async def here(tmp_path: Path, klaviyo: RunningEmulator, database_url: str | None) -> AsyncGenerator[World]:
     """A house in step with an emulated Klaviyo; its worker runs when the test says so."""
-    async with world(tmp_path / "state", klaviyo.url) as opened:
+    async with world(tmp_path / "state", klaviyo.url, database_url=database_url) as opened:
         yield opened
 
 
