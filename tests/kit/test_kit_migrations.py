@@ -50,7 +50,7 @@ async def test_two_processes_that_start_at_once_both_find_the_schema(tmp_path: P
         await each.read(lambda c: c.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all())
         for each in both
     ]
-    assert versions == [["0001"], ["0001"]]
+    assert versions == [["0002"], ["0002"]]
     for each in both:
         await each.aclose()
 

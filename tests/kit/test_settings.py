@@ -113,6 +113,17 @@ def test_other_programs_variables_are_nobodys_business(monkeypatch: pytest.Monke
         ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com/canary", "DREAMFLOW_KLAVIYO__BASE_URL"),
         ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com^canary", "DREAMFLOW_KLAVIYO__BASE_URL"),
         ("DREAMFLOW_KLAVIYO__BASE_URL", "https://a.klaviyo.com:4711471147", "DREAMFLOW_KLAVIYO__BASE_URL"),
+        ("DREAMFLOW_DATABASE__URL", "mysql://app:canary@db.example/x", "DREAMFLOW_DATABASE__URL"),
+        ("DREAMFLOW_DATABASE__URL", "postgresql://app:canary@canary@db.example/x", "%XX"),
+        ("DREAMFLOW_DATABASE__URL", "postgresql://app:canary/canary@db.example/x", "%XX"),
+        ("DREAMFLOW_DATABASE__URL", "postgresql://db.example:canary/x", "DREAMFLOW_DATABASE__URL"),
+        ("DREAMFLOW_REDIS__URL", "http://canary.example", "DREAMFLOW_REDIS__URL"),
+        ("DREAMFLOW_REDIS__URL", "redis:///canary", "DREAMFLOW_REDIS__URL"),
+        ("DREAMFLOW_REDIS__URL", "redis://cache.example:canary", "DREAMFLOW_REDIS__URL"),
+        ("DREAMFLOW_KAFKA__BOOTSTRAP", "canary", "DREAMFLOW_KAFKA__BOOTSTRAP"),
+        ("DREAMFLOW_KAFKA__BOOTSTRAP", "a.example:9092,canary", "DREAMFLOW_KAFKA__BOOTSTRAP"),
+        ("DREAMFLOW_KAFKA__TOPIC", "canary canary", "DREAMFLOW_KAFKA__TOPIC"),
+        ("DREAMFLOW_WORKER__PORT", "-4711471147", "DREAMFLOW_WORKER__PORT"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
@@ -125,6 +136,31 @@ def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
     assert "canary" not in str(refusal.value)
     assert "4711471147" not in str(refusal.value)
     assert refusal.value.__suppress_context__, "the cause quotes the value"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "kept"),
+    [
+        ("DATABASE__URL", "postgresql://app:p%40ss@db.example:5432/x", "postgresql://app:p%40ss@db.example:5432/x"),
+        ("DATABASE__URL", "postgres://app@db.example/x", "postgresql://app@db.example/x"),
+        ("DATABASE__URL", "postgresql:///x?host=/run/postgresql", "postgresql:///x?host=/run/postgresql"),
+        ("REDIS__URL", "rediss://:canary@cache.example:6380/1", "rediss://:canary@cache.example:6380/1"),
+    ],
+)
+def test_a_url_with_a_password_is_kept_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, kept: str
+) -> None:
+    monkeypatch.setenv(f"DREAMFLOW_{name}", url)
+    settings = Settings.from_env()
+    secret = settings.database.url or settings.redis.url
+    assert secret is not None
+    assert secret.get_secret_value() == kept
+    assert "example" not in repr(settings) + settings.model_dump_json()
+
+
+def test_brokers_are_one_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFLOW_KAFKA__BOOTSTRAP", "a.example:9092, [::1]:9092")
+    assert Settings.from_env().kafka.bootstrap == "a.example:9092, [::1]:9092"
 
 
 @pytest.mark.parametrize("url", ["https://a.klaviyo.com", "http://127.0.0.1:8025", "http://[::1]:8025"])

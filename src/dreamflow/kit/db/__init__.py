@@ -4,10 +4,33 @@
 effect outside the connection. Services never see a connection: stores pass functions.
 """
 
-from dreamflow.kit.db.database import Database, DatabaseUnavailable, SchemaTooNew
+from dreamflow.kit.db.database import CommitUnknown, Database, DatabaseUnavailable, SchemaTooNew, SchemaTooOld
+from dreamflow.kit.db.gathering import gather
+from dreamflow.kit.db.holding import Holding
 from dreamflow.kit.db.idempotency import once
-from dreamflow.kit.db.migrate import migrate
+from dreamflow.kit.db.migrate import Revisions, migrate, require_current, revisions
+from dreamflow.kit.db.postgres import PostgresDatabase
+from dreamflow.kit.db.readiness import require_ready
+from dreamflow.kit.db.refusals import refusal_reason
 from dreamflow.kit.db.sqlite import SqliteDatabase
 from dreamflow.kit.db.types import UtcDateTime
 
-__all__ = ["Database", "DatabaseUnavailable", "SchemaTooNew", "SqliteDatabase", "UtcDateTime", "migrate", "once"]
+__all__ = [
+    "CommitUnknown",
+    "Database",
+    "DatabaseUnavailable",
+    "Holding",
+    "PostgresDatabase",
+    "Revisions",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "SqliteDatabase",
+    "UtcDateTime",
+    "gather",
+    "migrate",
+    "once",
+    "refusal_reason",
+    "require_current",
+    "require_ready",
+    "revisions",
+]

@@ -16,10 +16,22 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class CommitUnknown(DatabaseUnavailable):
+    """The database went away during the commit. It may have been stored."""
+
+    code = "commit-unknown"
+
+
 class SchemaTooNew(DreamFlowError):
     """The file was written by a newer version of the program; opening it could harm it."""
 
     code = "schema-too-new"
+
+
+class SchemaTooOld(DreamFlowError):
+    """The database has to be migrated first, which is the operator's decision."""
+
+    code = "schema-too-old"
 
 
 class Database(Protocol):
@@ -34,7 +46,12 @@ class Database(Protocol):
         ...
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` serially with all other writes; when this returns, its effect is durable."""
+        """Run `fn`; when this returns, its effect is durable.
+
+        Writes of this process run one after the other. Other processes' do too on SQLite; on PostgreSQL a function
+        that changes what it has read locks it first, and is a `Holding` that names it. `fn` may run several times, and
+        the last run counts. It never catches an error of the database and goes on: PostgreSQL has undone it all then.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -1,40 +1,29 @@
-"""SQLite with one writer thread and group commit.
+"""SQLite in one file.
 
-Why a thread of its own: under SQLite's default begin, concurrent read-modify-writes lose updates silently, and
-one fsync per transaction caps the rate. Here all writes run one after another under `BEGIN IMMEDIATE`; those
-that wait while a commit is on its way share the next one (`synchronous=FULL`). Each function has its own
-savepoint, so one that raises undoes only itself.
+Why one writer: under SQLite's default begin, concurrent read-modify-writes lose updates silently, and one fsync per
+transaction caps the rate. All writes run under `BEGIN IMMEDIATE` with `synchronous=FULL`, many to a commit.
 """
 
-import asyncio
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Final, cast
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from typing_extensions import override
 
-from dreamflow.kit.db.database import Database, DatabaseUnavailable
+from dreamflow.kit.db.grouped import READERS, GroupedDatabase
+from dreamflow.kit.db.writer import Manners
 from dreamflow.kit.private_file import drafted
 
-T = TypeVar("T")
-
-_READERS = 4
-_GROUP_LIMIT = 256  # transactions in one commit: bounds the wait of the first
-_BUSY_TIMEOUT_SECONDS = 10.0  # for another process on the same file
-
-# What a statement may do wrong; any other error of the driver is the database itself: full, locked, gone, damaged.
-_OF_THE_CALLER = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError)
-
-_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+_CHECKPOINT_PAGES: Final = 8_000  # 32 MB of write-ahead log: at every third commit a page would be written twice
+_CACHE_KIB: Final = 32_000  # what a commit has changed stays in memory until its end
+_READ_CACHE_KIB: Final = 2_000
+_BUSY_TIMEOUT_SECONDS: Final = 10.0  # for another process on the same file
 
 
-class SqliteDatabase(Database):
+class SqliteDatabase(GroupedDatabase):
     """One SQLite file in WAL mode.
 
     Several processes may open the same file; each has its own writer thread and they take turns.
@@ -46,98 +35,34 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
         _create(path)
-        self._write_engine = _engine(path, begin="BEGIN IMMEDIATE", connections=1, durable=durable)
-        self._read_engine = _engine(path, begin="BEGIN", connections=_READERS, durable=durable)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="dreamflow-read")
-        self._writer = threading.Thread(target=self._write_loop, name="dreamflow-write", daemon=True)
-        self._is_closed = False
-        self._writer.start()
+        super().__init__(
+            _engine(path, begin="BEGIN IMMEDIATE", connections=1, durable=durable),
+            _engine(path, begin="BEGIN", connections=READERS, durable=durable),
+            _Manners(),
+        )
+
+
+class _Manners(Manners):
+    """There is one writer at a time: nothing has to be held, and nothing clashes."""
+
+    knows_when_refused = True
 
     @override
-    async def read(self, fn: Callable[[Connection], T]) -> T:
-        self._refuse_when_closed()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, fn)
+    def hold(self, connection: Connection, keys: Sequence[int]) -> None:
+        pass
 
     @override
-    async def write(self, fn: Callable[[Connection], T]) -> T:
-        self._refuse_when_closed()  # nobody would answer
-        future: Future[T] = Future()
-        self._jobs.put((fn, future))
-        return await asyncio.wrap_future(future)
+    def shorten_waits(self, connection: Connection, share: float) -> None:
+        pass
 
     @override
-    async def aclose(self) -> None:
-        self._is_closed = True
-        self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
-        await asyncio.to_thread(self._readers.shutdown)
-        self._write_engine.dispose()
-        self._read_engine.dispose()
+    def is_undone(self, connection: Connection) -> bool:
+        # Some errors roll back by themselves: a full disk, a failing one.
+        return not cast("sqlite3.Connection", connection.connection.driver_connection).in_transaction
 
-    def _refuse_when_closed(self) -> None:
-        if self._is_closed:
-            raise DatabaseUnavailable("The database is closed. Nothing was stored.")
-
-    def _read(self, fn: Callable[[Connection], T]) -> T:
-        try:
-            with self._read_engine.connect() as connection, connection.begin():
-                return fn(connection)
-        except exc.DatabaseError as error:
-            if isinstance(error, _OF_THE_CALLER):
-                raise
-            raise _unavailable(error) from error
-
-    def _write_loop(self) -> None:
-        group: list[_Job] = []
-        while (job := self._jobs.get()) is not None:
-            group.append(job)
-            last = self._gather(group)
-            self._commit([member for member in group if member[1].set_running_or_notify_cancel()])
-            group.clear()
-            if last:
-                return
-
-    def _gather(self, group: list[_Job]) -> bool:
-        """Take along whatever already waits; true when the end was asked for."""
-        while len(group) < _GROUP_LIMIT:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return False
-            if job is None:
-                return True
-            group.append(job)
+    @override
+    def is_clash(self, error: Exception) -> bool:
         return False
-
-    def _commit(self, group: list[_Job]) -> None:
-        settled: list[tuple[Future[Any], Any, Exception | None]] = []
-        try:
-            with self._write_engine.connect() as connection, connection.begin():
-                for fn, future in group:
-                    settled.append((future, *_attempt(connection, fn)))
-        except exc.SQLAlchemyError as error:
-            # Begin or commit failed: none of the group is durable, whatever its functions returned.
-            for _, future in group:
-                future.set_exception(_unavailable(error))
-            return
-        for future, value, error in settled:
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-
-def _attempt(connection: Connection, fn: Callable[[Connection], Any]) -> tuple[Any, Exception | None]:
-    savepoint = connection.begin_nested()
-    try:
-        value = fn(connection)
-    except Exception as error:  # noqa: BLE001 - handed to the caller who sent the function
-        savepoint.rollback()
-        is_refusal = isinstance(error, exc.DatabaseError) and not isinstance(error, _OF_THE_CALLER)
-        return None, _unavailable(error) if is_refusal else error
-    savepoint.commit()
-    return value, None
 
 
 def _create(path: Path) -> None:
@@ -152,18 +77,14 @@ def _create(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _unavailable(error: Exception) -> DatabaseUnavailable:
-    unavailable = DatabaseUnavailable("The database did not accept the request. Nothing was stored; try again.")
-    unavailable.__cause__ = error
-    return unavailable
-
-
 def _engine(path: Path, *, begin: str, connections: int, durable: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB if connections == 1 else _READ_CACHE_KIB}")
         return connection
 
     engine = create_engine(

@@ -24,4 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     @override
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        # SQLite keeps no zone; PostgreSQL answers in the session's.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
