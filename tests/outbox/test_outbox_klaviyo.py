@@ -11,7 +11,7 @@ import pytest
 from client.client_server import Garbage, Reply, Reset, Step, Wire, nobody_listens, problem
 from dreamflow.outbox import Delivery, DeliveryKind, MirrorUnavailable, ReceivedEvent
 from dreamflow.outbox.adapters.klaviyo import KlaviyoReceived, KlaviyoSink
-from dreamflow.outbox.ports import Accepted, Answer, Deferred, OneByOne, Rejected
+from dreamflow.outbox.model import Accepted, Answer, Deferred, Locked, OneByOne, Rejected, TooLarge
 
 HOUR = datetime(2026, 3, 10, 19, tzinfo=UTC)
 EVENT = Delivery(
@@ -45,16 +45,26 @@ async def wire() -> AsyncIterator[Wire]:
         yield Wire(stack)
 
 
+WRONG_KEY = "Klaviyo refuses the credentials: is DREAMFLOW_KLAVIYO__API_KEY right, and has it all scopes?"
+UNKNOWN_ADDRESS = "Klaviyo does not know the address: is DREAMFLOW_KLAVIYO__BASE_URL right?"
 ANSWERS = [
     pytest.param(Reply(400, problem(400)), "rejected", id="400"),
-    pytest.param(Reply(404, problem(404)), "rejected", id="404"),
     pytest.param(Reply(409, problem(409, "duplicate_profile")), "rejected", id="409"),
-    pytest.param(Reply(413, problem(413)), "rejected", id="413"),
-    pytest.param(Reply(429, problem(429), {"Retry-After": "240"}), Deferred("Klaviyo asked to wait", 240.0), id="429"),
-    pytest.param(Reply(429, problem(429)), Deferred("Klaviyo asked to wait", None), id="429 without a wait"),
-    pytest.param(Reply(401, problem(401)), Deferred("Klaviyo refused the credentials", 60.0), id="401"),
-    pytest.param(Reply(403, problem(403)), Deferred("Klaviyo refused the credentials", 60.0), id="403"),
-    pytest.param(Reply(302, headers={"Location": "http://127.0.0.1:9/"}), Deferred("UnexpectedResponse"), id="302"),
+    pytest.param(Reply(413, problem(413)), TooLarge(), id="413"),
+    pytest.param(
+        Reply(429, problem(429), {"Retry-After": "240"}),
+        Deferred("RateLimited", 240.0, is_ambiguous=False),
+        id="429",
+    ),
+    pytest.param(Reply(429, problem(429)), Deferred("RateLimited", None, is_ambiguous=False), id="429 without a wait"),
+    pytest.param(Reply(401, problem(401)), Locked(WRONG_KEY), id="401"),
+    pytest.param(Reply(403, problem(403)), Locked(WRONG_KEY), id="403"),
+    pytest.param(Reply(404, problem(404)), Locked(UNKNOWN_ADDRESS), id="404"),
+    pytest.param(
+        Reply(302, headers={"Location": "http://127.0.0.1:9/"}),
+        Deferred("UnexpectedResponse", is_ambiguous=False),
+        id="302",
+    ),
 ]
 LOST = [
     pytest.param(Reply(500, problem(500)), "ServerUnavailable", id="500"),
@@ -93,17 +103,55 @@ async def test_a_single_send_without_an_answer_is_tried_again_later(
 
 
 @pytest.mark.parametrize(("step", "meaning"), ANSWERS)
-async def test_a_refused_bulk_request_is_asked_about_one_by_one_and_all_else_waits(
-    wire: Wire, step: Reply, meaning: str | Answer
-) -> None:
-    answer = await KlaviyoSink(await wire.connect(step)).send_bulk([EVENT])
-    assert answer == (OneByOne() if meaning == "rejected" else meaning)
+async def test_every_answer_to_a_bulk_request_has_a_meaning(wire: Wire, step: Reply, meaning: str | Answer) -> None:
+    answer = await KlaviyoSink(await wire.connect(step)).send_events([EVENT])
+    assert answer == (Rejected({}) if meaning == "rejected" else meaning), "it does not say who is to blame"
 
 
 @pytest.mark.parametrize(("step", "error"), LOST)
 async def test_a_bulk_request_without_an_answer_is_not_repeated_blindly(wire: Wire, step: Step, error: str) -> None:
-    assert await KlaviyoSink(await wire.connect(step)).send_bulk([EVENT]) == Deferred("OutcomeUnknown")
+    assert await KlaviyoSink(await wire.connect(step)).send_events([EVENT]) == Deferred("OutcomeUnknown")
     assert len(wire.server.received) == 1
+
+
+MEMBERS = [replace(EVENT, id=id_, parent=parent) for id_, parent in [("a1", "ann"), ("b1", "ben"), ("a2", "ann")]]
+
+
+def pointing(*places: str) -> dict[str, Any]:
+    return {"errors": [{"code": "invalid", "detail": "ann@example.org", "source": {"pointer": at}} for at in places]}
+
+
+GROUP = "/data/attributes/events-bulk-create/data"
+BAD = "refused with 400: invalid at "
+
+
+@pytest.mark.parametrize(
+    ("places", "meaning"),
+    [
+        ([f"{GROUP}/0/attributes/events/data/1/attributes/metric"], {"a2"}),
+        ([f"{GROUP}/0/attributes/events/data/0"], {"a1"}),
+        ([f"{GROUP}/1/attributes/events/data/0/attributes/properties/x"], {"b1"}),
+        ([f"{GROUP}/0/attributes/profile/data/attributes/email"], {"a1", "a2"}),
+        ([f"{GROUP}/1"], {"b1"}),
+        ([f"{GROUP}/0/attributes/events/data/1", f"{GROUP}/1/attributes/events/data/0"], {"a2", "b1"}),
+        ([f"{GROUP}/0/attributes/events/data/7"], set()),
+        ([f"{GROUP}/9/attributes/events/data/0"], set()),
+        (["/data/attributes", ""], set()),
+        ([f"{GROUP}/0/attributes/events/data/1/attributes/unique_id"], None),
+        ([f"{GROUP}/1", f"{GROUP}/0/attributes/events/data/1/attributes/unique_id"], None),
+    ],
+)
+async def test_a_refused_bulk_request_is_read_for_who_is_to_blame(
+    wire: Wire, places: list[str], meaning: set[str] | None
+) -> None:
+    """Its pointers count families in the order in which they stand in the body; a repeat is nobody's fault."""
+    answer = await KlaviyoSink(await wire.connect(Reply(400, pointing(*places)))).send_events(MEMBERS)
+    if meaning is None:
+        assert answer == OneByOne()
+    else:
+        assert isinstance(answer, Rejected)
+        assert set(answer.reasons) == meaning
+        assert all(reason.startswith(BAD) and "example.org" not in reason for reason in answer.reasons.values())
 
 
 async def test_a_profile_answer_that_is_no_profile_is_tried_again_later(wire: Wire) -> None:
@@ -115,8 +163,10 @@ async def test_a_profile_answer_that_is_no_profile_is_tried_again_later(wire: Wi
 async def test_when_nobody_listens_what_is_to_be_sent_waits(wire: Wire, delivery: Delivery) -> None:
     with nobody_listens() as url:
         sink = KlaviyoSink(await wire.client(url))
-        assert await sink.send_one(delivery) == Deferred("ConnectionFailed")
-        assert await sink.send_bulk([EVENT]) == Deferred("ConnectionFailed")
+        not_sent = Deferred("ConnectionFailed", is_ambiguous=False)
+        assert await sink.send_one(delivery) == not_sent
+        assert await sink.send_events([EVENT]) == not_sent
+        assert await sink.send_profiles([CARD]) == not_sent
 
 
 @pytest.mark.parametrize("delivery", [EVENT, CARD], ids=["event", "profile"])
@@ -150,7 +200,12 @@ async def test_what_could_never_be_a_request_is_rejected_here_and_holds_nobody_u
     assert answer.reasons[CARD.id].startswith("not sent: ")
     assert "email" in answer.reasons[CARD.id]
     assert "4711" not in answer.reasons[CARD.id]
-    assert await sink.send_bulk([EVENT, replace(EVENT, id="d-3", name="")]) == OneByOne()
+    answer = await sink.send_events([EVENT, replace(EVENT, id="d-3", name="")])
+    assert isinstance(answer, Rejected)
+    assert list(answer.reasons) == ["d-3"], "the others go on without it"
+    answer = await sink.send_profiles([CARD, replace(CARD, id="d-4", parent="p-4", body={"locale": 4711})])
+    assert isinstance(answer, Rejected)
+    assert list(answer.reasons) == ["d-4"]
     assert wire.server.received == []
 
 
@@ -187,7 +242,7 @@ async def test_a_profile_update_separates_klaviyos_own_fields_from_custom_proper
 async def test_a_bulk_request_keeps_the_order_within_each_family(wire: Wire) -> None:
     ids = [("a1", "ann"), ("b1", "ben"), ("a2", "ann"), ("b2", "ben")]
     members = [replace(EVENT, id=id_, parent=parent) for id_, parent in ids]
-    assert await KlaviyoSink(await wire.connect(Reply(202))).send_bulk(members) == Accepted()
+    assert await KlaviyoSink(await wire.connect(Reply(202))).send_events(members) == Accepted()
     [request] = wire.server.received
     assert request.path == "/api/event-bulk-create-jobs"
     groups = request.json["data"]["attributes"]["events-bulk-create"]["data"]

@@ -1,151 +1,89 @@
-"""Any history of facts, withdrawals, answers, crashes and waits keeps the outbox's promises."""
+"""Any history of facts, consents, answers, crashes, naps and waits keeps the outbox's promises."""
 
 import asyncio
-import tempfile
-from collections import Counter
-from contextlib import AsyncExitStack
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from structlog.testing import capture_logs
+import pytest
+from sqlalchemy import Connection, text
 from typing_extensions import override
 
-from dreamflow.outbox import DeliveryService
-from dreamflow.outbox.ports import Answer, OneByOne
-from outbox.outbox_fakes import Crash, FakeKlaviyo, Ledger, Outbox, Play, carded, heard, outbox_at
+from dreamflow.kit.db import Database, PostgresDatabase, SqliteDatabase, migrate
+from dreamflow.outbox.adapters.sql import metadata
+from kit.kit_house import SCRIPTS
+from outbox.outbox_fakes import empty_house
+from outbox.outbox_machine import OutboxMachine, run
 
-PARENTS = ["ann", "ben", "cyd"]
+EXAMPLES, STEPS = 60, 15
+"""A few seconds. For a day of it, raise these, and set `shrinks=True` to have a broken history made short."""
+FEW = 8
+"""On a real server or file, a step takes many times as long."""
 
-parents = st.sampled_from(PARENTS)
-plays = st.lists(st.sampled_from([*Play, Play.ACCEPT, OneByOne()]), min_size=1, max_size=4)
-depths = st.sampled_from([1, 2, 11, 12])
+T = TypeVar("T")
 
 
-class OutboxMachine(RuleBasedStateMachine):
-    """One worker, one file, one other side."""
+class Borrowed(Database):
+    """A database that outlives the machine."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.klaviyo, self.ledger = FakeKlaviyo(), Ledger()
-        self.accepted: list[tuple[str, str]] = []  # id, parent
-        self.stack = AsyncExitStack()
-        self.outbox = self._open()
-
-    def _open(self, **parts: object) -> Outbox:
-        path = Path(self.folder.name) / "house.sqlite"
-        entering = self.stack.enter_async_context(outbox_at(path, klaviyo=self.klaviyo, ledger=self.ledger, **parts))
-        return self.runner.run(entering)
-
-    @rule(parent=parents, events=depths, card=st.booleans(), simulated=st.booleans())
-    def append(self, parent: str, events: int, card: bool, simulated: bool) -> None:  # noqa: FBT001
-        first = len(self.accepted)
-        batch = [heard(f"e{first + n}", parent, simulated=simulated) for n in range(events)]
-        if card:
-            batch.append(carded(f"c{first + events}", parent))
-        self.runner.run(self.outbox.append(*batch))
-        self.accepted += [(envelope.id, parent) for envelope in batch]
-
-    @rule(parent=parents, purpose=st.sampled_from(["listening", "service"]), holds=st.sampled_from([True, True, False]))
-    def decide(self, parent: str, purpose: str, holds: bool) -> None:  # noqa: FBT001
-        (self.ledger.grant if holds else self.ledger.withdraw)(parent, purpose)
-
-    @rule(plays=plays, batches=st.integers(1, 3))
-    def deliver(self, plays: list[Play | Answer], batches: int) -> None:
-        self.klaviyo.script(*plays)
-        for _ in range(batches):
-            self.outbox.clock.advance(timedelta(minutes=2))
-            self._try(self.outbox.service())
-
-    @rule(plays=plays, place=st.sampled_from(["outbox.claimed", "outbox.sent"]), passes=st.integers(0, 3))
-    def crash_and_reopen(self, plays: list[Play | Answer], place: str, passes: int) -> None:
-        left = [passes]
-
-        def reach(name: str) -> None:
-            if name == place:
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Crash
-
-        self.klaviyo.script(*plays)
-        self.outbox.clock.advance(timedelta(minutes=2))
-        try:
-            self._try(self.outbox.service(reach))
-        except Crash:
-            self.runner.run(self.stack.aclose())
-            self.stack = AsyncExitStack()
-            self.outbox = self._open(clock=self.outbox.clock, ids=self.outbox.ids)
-
-    @rule(seconds=st.sampled_from([1, 3600, -3600]))
-    def the_clock_is_set(self, seconds: int) -> None:
-        self.outbox.clock.advance(timedelta(seconds=seconds))
-        self._try(self.outbox.service())
-
-    def _try(self, service: DeliveryService) -> None:
-        seen = len(self.klaviyo.requests)
-        with capture_logs():
-            try:
-                self.runner.run(service.deliver_next())
-            finally:
-                for request in self.klaviyo.requests[seen:]:
-                    for id_ in request:
-                        sent = self.klaviyo.sent[id_]
-                        assert (sent.parent, sent.purpose) not in self.ledger.withdrawn, "sent without consent"
-
-    @invariant()
-    def the_books_balance(self) -> None:
-        books = self.runner.run(self.outbox.store.books())
-        assert books.balanced
-        assert books.accepted == len(self.accepted)
-
-    @invariant()
-    def each_end_is_true(self) -> None:
-        rows = self.runner.run(self.outbox.rows())
-        assert [row.id for row in rows] == [id_ for id_, _ in self.accepted]
-        for row in rows:
-            match row.state:
-                case "delivered":
-                    assert row.id in self.klaviyo.effects
-                case "dead":
-                    assert row.reason
-                case "withheld":
-                    assert "may have arrived" in row.reason or row.id not in self.klaviyo.sent
-                case "pending":
-                    assert row.settled_at is None
-                case other:
-                    raise AssertionError(other)
-
-    @invariant()
-    def each_familys_effects_come_once_and_in_order(self) -> None:
-        for parent in PARENTS:
-            mine = [delivery.seq for delivery in self.klaviyo.effects.values() if delivery.parent == parent]
-            assert mine == sorted(set(mine))
-        assert Counter(self.klaviyo.effects.keys()).total() <= len(self.accepted)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @override
-    def teardown(self) -> None:
-        try:
-            self.everything_ends_when_the_other_side_is_well()
-        finally:
-            self.runner.run(self.stack.aclose())
-            self.runner.close()
-            self.folder.cleanup()
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        return await self._database.read(fn)
 
-    def everything_ends_when_the_other_side_is_well(self) -> None:
-        self.klaviyo.plays.clear()
-        self.outbox.clock.advance(timedelta(days=2))
-        with capture_logs():
-            while self.runner.run(self.outbox.service().deliver_next()):
-                pass
-        assert self.runner.run(self.outbox.store.books()).pending == 0
-        self.the_books_balance()
-        self.each_end_is_true()
-        self.each_familys_effects_come_once_and_in_order()
+    @override
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        return await self._database.write(fn)
+
+    @override
+    async def aclose(self) -> None:
+        """Not ours to close."""
 
 
-TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=20, stateful_step_count=20)
+def test_no_history_breaks_a_promise() -> None:
+    run(OutboxMachine, examples=EXAMPLES, steps=STEPS)
+
+
+def test_no_history_breaks_a_promise_on_a_file(tmp_path: Path) -> None:
+    numbers = count()
+
+    class OnAFile(OutboxMachine):
+        @staticmethod
+        @override
+        def opened(runner: asyncio.Runner) -> Database:
+            path = tmp_path / f"{next(numbers)}.sqlite"
+            path.write_bytes(empty_house())
+            return SqliteDatabase(path, durable=False)
+
+    run(OnAFile, examples=FEW, steps=STEPS)
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[tuple[asyncio.Runner, PostgresDatabase]]:
+    """A migrated database, and the loop that it belongs to."""
+    with asyncio.Runner() as runner:
+        database = PostgresDatabase(postgres_url, durable=False)
+        runner.run(database.write(lambda connection: migrate(connection, SCRIPTS)))
+        yield runner, database
+        runner.run(database.aclose())
+
+
+@pytest.mark.postgres
+def test_no_history_breaks_a_promise_on_postgresql(postgres: tuple[asyncio.Runner, PostgresDatabase]) -> None:
+    _, database = postgres
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+
+    def empty(connection: Connection) -> None:
+        connection.execute(text(f"TRUNCATE {tables}"))
+
+    class OnPostgres(OutboxMachine):
+        @staticmethod
+        @override
+        def opened(runner: asyncio.Runner) -> Database:
+            runner.run(database.write(empty))
+            return Borrowed(database)
+
+    run(OnPostgres, examples=FEW, steps=STEPS)

@@ -1,39 +1,70 @@
-"""The delivery worker: oldest first, one batch at a time, nothing forgotten.
+"""The delivery worker: rounds of claiming and sending, under a lease.
 
-One worker sends everything in journal order, so the order per profile needs no further care. A batch is stored
-before it is sent and sent again unchanged after a crash.
+Each round takes what is due or newly cut, as much as the lanes have room for, and sends it; what is being sent does
+not hold up the next round. Order is kept by the store's barrier, not by the worker: a profile is in one batch at a
+time.
 """
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from typing import Final
 
 import structlog
+from typing_extensions import override
 
-from dreamflow.kit.clock import Clock
+from dreamflow.kit.clock import Clock, SystemClock
+from dreamflow.kit.errors import Unavailable
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.kit.logging import where
-from dreamflow.outbox.model import Batch, Delivery, DeliveryState
-from dreamflow.outbox.ports import (
-    Accepted,
-    Answer,
-    ConsentGate,
-    Deferred,
-    DeliveryStore,
-    OneByOne,
-    Rejected,
-    Sink,
-    Verdict,
-)
-from dreamflow.outbox.rules import wait_seconds
+from dreamflow.outbox.errors import LeaseLost
+from dreamflow.outbox.model import Batch, Books, DeliveryState, Lane
+from dreamflow.outbox.ports import ConsentGate, DeliveryStore, Intake, LeaseStore, Observer, Sink
+from dreamflow.outbox.rules.cutting import Limits
+from dreamflow.outbox.rules.timing import house_wait_seconds
+from dreamflow.outbox.service.lease import Lease
+from dreamflow.outbox.service.sending import Sender
 
-_DELIVERED = Verdict(DeliveryState.DELIVERED)
-_WITHHELD = Verdict(DeliveryState.WITHHELD, "consent was withdrawn before it was sent")
-_ENDED_BEFORE = Verdict(DeliveryState.WITHHELD, "consent was withdrawn between two tries; it may have arrived")
+ROOM: Final[Mapping[Lane, int]] = {
+    Lane.EVENT: 16,
+    Lane.EVENTS: 3,
+    Lane.PROFILE: 8,
+    Lane.PROFILES: 1,
+    Lane.REPLAY: 2,
+}
+"""Batches of each lane that one worker sends at the same time. Klaviyo's pace is kept by the client, not here."""
+
+LEASE_SECONDS: Final = 15.0
+LAST_SENDS_SECONDS: Final = 5.0
+"""How long what is being sent may take to end when the worker stops."""
 
 _log = structlog.get_logger()
+
+
+class Unobserved(Observer):
+    """Nobody looks."""
+
+    @override
+    def tried(self, lane: Lane, outcome: str) -> None:
+        pass
+
+    @override
+    def ended(self, lane: Lane, state: DeliveryState, count: int) -> None:
+        pass
+
+    @override
+    def died(self, reason: str) -> None:
+        pass
+
+    @override
+    def locked_out(self, *, is_locked: bool) -> None:
+        pass
+
+    @override
+    def balanced(self, books: Books) -> None:
+        pass
 
 
 class DeliveryService:
@@ -41,10 +72,17 @@ class DeliveryService:
 
     Args:
         store: where deliveries wait.
+        leases: who looks after what.
         sink: where they go.
         gate: asked for consent before each send.
         clock: for due times.
         rng: for jitter.
+        wall_clock: for leases: the machine's, whatever the house's is.
+        lease_seconds: how long after its last sign of life this worker counts as dead.
+        limits: when deliveries go together, and how many.
+        room: batches of each lane that may be under way.
+        observer: told what happens.
+        intake: shares the partitions out and says what may be sent; without it the leases do, and all may.
         reach: failpoints; inert in production.
     """
 
@@ -52,38 +90,63 @@ class DeliveryService:
         self,
         *,
         store: DeliveryStore,
+        leases: LeaseStore,
         sink: Sink,
         gate: ConsentGate,
         clock: Clock,
         rng: random.Random,
+        wall_clock: Clock | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        limits: Limits | None = None,
+        room: Mapping[Lane, int] = ROOM,
+        observer: Observer | None = None,
+        intake: Intake | None = None,
         reach: Reach = inert,
     ) -> None:
         self._store = store
-        self._sink = sink
-        self._gate = gate
         self._clock = clock
         self._rng = rng
+        self._limits = limits or Limits()
+        self._room = room
+        self._intake = intake
         self._reach = reach
+        self.lease = Lease(leases, wall_clock or SystemClock(), lease_seconds)
+        self._sender = Sender(
+            store=store,
+            sink=sink,
+            gate=gate,
+            lease=self.lease,
+            clock=clock,
+            rng=rng,
+            observer=observer or Unobserved(),
+            reach=reach,
+        )
+        self._sending: dict[asyncio.Task[None], Batch] = {}
 
     async def run(self, stop: asyncio.Event, *, poll_seconds: float = 0.2) -> None:
-        """Deliver until `stop` is set; the send under way is finished first.
+        """Deliver until `stop` is set; then what is being sent may end, and the lease is given back.
 
         Args:
             stop: ends the loop.
             poll_seconds: how soon something new is noticed.
         """
         failures = 0
-        while not stop.is_set():
-            try:
-                busy = await self.deliver_next(stop)
-                failures = 0
-            except Exception as error:  # noqa: BLE001 - a fault in here must not end delivery, nor bedtime beside it
-                _log.error("outbox.worker_failed", **where(error))
-                busy, failures = False, failures + 1
-            if not busy:
-                wait = max(poll_seconds, wait_seconds(failures, None, self._rng.random())) if failures else poll_seconds
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), wait)
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    is_busy = await self._round(stop)
+                    failures = 0
+                except Exception as error:  # noqa: BLE001 - a fault in here must not end delivery, nor bedtime beside it
+                    _log.error("outbox.worker_failed", **where(error))
+                    is_busy, failures = False, failures + 1
+                wait = 0.0 if is_busy else poll_seconds
+                if failures:
+                    wait = max(poll_seconds, house_wait_seconds(failures, self._rng.random()))
+                await asyncio.wait({stopping, *self._sending}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await self.aclose()
 
     async def drain(self, stop: asyncio.Event | None = None, *, poll_seconds: float = 0.05) -> None:
         """Deliver until nothing is pending, waiting as long as the other side asks, or until `stop` is set."""
@@ -92,70 +155,100 @@ class DeliveryService:
                 await asyncio.sleep(poll_seconds)
 
     async def deliver_next(self, stop: asyncio.Event | None = None) -> bool:
-        """Try one batch; false when nothing is due. When `stop` is set between two sends, the rest waits."""
-        batch = await self._store.claim(self._clock.now())
-        if batch is None:
-            return False
-        self._reach("outbox.claimed")
-        permitted = await self._gate.permitted(batch.deliveries)
-        remaining = tuple(delivery for delivery in batch.deliveries if delivery.id in permitted)
-        held = len(remaining) < len(batch.deliveries)
-        if held or not remaining:
-            await self._settle(batch, self._withheld(batch, permitted))
-        # A bulk request that may have arrived must be repeated whole or not at all; what is left goes singly.
-        if batch.lane == "bulk" and remaining and not (held and batch.attempts):
-            await self._send_bulk(batch, remaining, stop)
-        else:
-            await self._send_singly(batch, remaining, stop)
-        return True
+        """One round, and wait for its end; false when nothing is due.
 
-    async def _send_bulk(self, batch: Batch, remaining: tuple[Delivery, ...], stop: asyncio.Event | None) -> None:
-        answer = await self._sink.send_bulk(remaining)
-        self._reach("outbox.sent")
-        match answer:
-            case Accepted():
-                await self._settle(batch, {delivery.id: _DELIVERED for delivery in remaining})
-            case Rejected(reasons) if reasons:
-                # Nothing was processed: the others stay in the batch and go out without the bad ones.
-                await self._settle(batch, {id_: Verdict(DeliveryState.DEAD, why) for id_, why in reasons.items()})
-            case OneByOne() | Rejected():
-                await self._send_singly(batch, remaining, stop)
-            case Deferred():
-                await self._defer(batch, answer)
+        Raises:
+            ExceptionGroup: what went wrong in the sending of batches.
+        """
+        batches = await self._claim()
+        async with asyncio.TaskGroup() as tasks:
+            for batch in batches:
+                tasks.create_task(self._sender.send(batch, stop))
+        return bool(batches)
 
-    async def _send_singly(self, batch: Batch, remaining: tuple[Delivery, ...], stop: asyncio.Event | None) -> None:
-        for at, delivery in enumerate(remaining):
-            if stop and stop.is_set():
-                return
-            # The first was asked about a moment ago; for the others consent may have changed since.
-            if at and not await self._gate.permitted((delivery,)):
-                await self._settle(batch, {delivery.id: _WITHHELD if batch.lane == "single" else _ENDED_BEFORE})
-                continue
-            answer = await self._sink.send_one(delivery)
-            self._reach("outbox.sent")
-            if isinstance(answer, Deferred):
-                await self._defer(batch, answer)
-                return
-            await self._settle(batch, {delivery.id: _verdict(answer, delivery)})
+    async def aclose(self) -> None:
+        """Let what is being sent end, within reason, and give back the lease."""
+        if self._sending:
+            # What is cut off after this goes out again from another worker; its id makes the repeat harmless.
+            _, late = await asyncio.wait(self._sending, timeout=LAST_SENDS_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._sending, return_exceptions=True)
+        self._sending.clear()
+        if self._intake is not None:
+            await self._intake.aclose()
+        with suppress(Unavailable):  # then it runs out by itself
+            await self.lease.leave()
 
-    def _withheld(self, batch: Batch, permitted: frozenset[str]) -> dict[str, Verdict]:
-        verdict = _ENDED_BEFORE if batch.attempts else _WITHHELD
-        return {delivery.id: verdict for delivery in batch.deliveries if delivery.id not in permitted}
+    async def _round(self, stop: asyncio.Event) -> bool:
+        """Start what can be sent; false when that is nothing."""
+        self._collect()
+        batches = await self._claim()
+        for batch in batches:
+            self._sending[asyncio.create_task(self._sender.send(batch, stop))] = batch
+        return bool(batches)
 
-    async def _settle(self, batch: Batch, verdicts: Mapping[str, Verdict]) -> None:
-        await self._store.settle(batch, verdicts, self._clock.now())
-        for verdict in verdicts.values():
-            if verdict.state is DeliveryState.DEAD:
-                _log.error("outbox.dead_letter", batch=batch.id, reason=verdict.reason)
+    def _collect(self) -> None:
+        """Forget what has ended; what failed is in the store and comes again.
 
-    async def _defer(self, batch: Batch, answer: Deferred) -> None:
-        seconds = wait_seconds(batch.attempts + 1, answer.after_seconds, self._rng.random())
-        _log.warning("outbox.deferred", batch=batch.id, reason=answer.reason, wait_seconds=round(seconds, 2))
-        await self._store.defer(batch, self._clock.now() + timedelta(seconds=seconds), answer.reason)
+        Raises:
+            Exception: the first that a sending raised, so that the next round waits a little.
+        """
+        ended = [task for task in self._sending if task.done()]
+        errors = [error for task in ended if (error := task.exception()) is not None]
+        for task in ended:
+            del self._sending[task]
+        for error in errors:
+            if not isinstance(error, LeaseLost):
+                raise error
 
+    async def _claim(self) -> Sequence[Batch]:
+        if self.lease.is_due:
+            await self._renew()
+        arrived = None if self._intake is None else await self._arrived(self._intake)
+        now = self._clock.now()
+        locked_until = self._sender.locked_until
+        if locked_until is not None and (now < locked_until or self._sending):
+            return ()
+        taken = Counter(batch.lane for batch in self._sending.values())
+        batches = await self._store.claim(
+            self.lease.worker,
+            now,
+            under_way=frozenset(batch.id for batch in self._sending.values()),
+            room={lane: count - taken[lane] for lane, count in self._room.items()},
+            free=self._sender.trouble.free(self._room, now),
+            limits=self._limits,
+            arrived=arrived,
+        )
+        if self._intake is not None:
+            self._intake.taken([each.id for batch in batches for each in batch.deliveries])
+        # One knock tells whether the door is open again; the others are stored, and come with the next round.
+        return batches if locked_until is None else batches[:1]
 
-def _verdict(answer: Answer, delivery: Delivery) -> Verdict:
-    if isinstance(answer, Accepted):
-        return _DELIVERED
-    reason = answer.reasons.get(delivery.id) if isinstance(answer, Rejected) else None
-    return Verdict(DeliveryState.DEAD, reason or "refused")
+    async def _arrived(self, intake: Intake) -> Sequence[str]:
+        """Hold what the group gives this worker, and see what waits there."""
+        intake.begin()
+        if intake.partitions != self.lease.partitions:
+            try:
+                await self.lease.take(intake.partitions)
+            except LeaseLost:
+                await self._begin_again()
+                return ()
+            if self.lease.partitions:
+                self._reach("kafka.assigned")
+        return intake.arrived()
+
+    async def _renew(self) -> None:
+        try:
+            await self.lease.renew()
+        except LeaseLost:
+            await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        """Others took over what this worker had; it goes on as a new one."""
+        _log.warning("outbox.lease_lost")
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        self._sending.clear()
+        await self.lease.renew()

@@ -1,234 +1,326 @@
-"""Journal, deliveries and batches in SQL."""
+"""Deliveries and batches in SQL: what is cut, how it ends, and the books."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
+    ColumnElement,
     Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
     Row,
     Select,
     String,
-    Table,
+    and_,
+    bindparam,
     func,
     insert,
+    literal_column,
+    or_,
     select,
     update,
 )
 from typing_extensions import override
 
-from dreamflow.kit.db import Database, UtcDateTime
+from dreamflow.kit.db import Database
+from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.kit.ids import Ids
-from dreamflow.outbox.model import (
-    Batch,
-    Books,
-    Delivery,
-    DeliveryKind,
-    DeliveryState,
-    Envelope,
-    OutboundProfile,
-    Outgoing,
+from dreamflow.outbox.adapters.sql.dialect import among, for_update
+from dreamflow.outbox.adapters.sql.tables import batches, deliveries, leases, settled_totals, streams
+from dreamflow.outbox.errors import LeaseLost
+from dreamflow.outbox.model import Batch, Books, Delivery, DeliveryKind, DeliveryState, Lane, NewBatch, Verdict
+from dreamflow.outbox.ports import DeliveryStore
+from dreamflow.outbox.rules.cutting import Cut, Limits, Waiting, cut
+from dreamflow.outbox.rules.partitions import PARTITIONS
+
+# Written out, not bound: an index of the pending ones serves only statements that say so themselves.
+_PENDING: Final = literal_column(f"'{DeliveryState.PENDING}'", String)
+PENDING: Final = deliveries.c.state == _PENDING
+WAITING: Final = and_(deliveries.c.batch.is_(None), PENDING)
+
+_OTHER: Final = deliveries.alias("other")
+_IS_BUSY: Final = deliveries.c.parent.in_(
+    select(_OTHER.c.parent).where(_OTHER.c.batch.is_not(None), _OTHER.c.state == _PENDING)
 )
-from dreamflow.outbox.ports import DeliveryStore, Verdict
-from dreamflow.outbox.rules import BULK_LIMIT, leaving_time, next_batch
+"""The barrier: something of the same profile is in a batch that has not ended.
 
-metadata = MetaData()
-journal = Table(
-    "journal",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("id", String, nullable=False, unique=True),
-    Column("parent", String, nullable=False, index=True),
-    Column("type", String, nullable=False),
-    Column("occurred_at", UtcDateTime, nullable=False),
-    Column("facts", JSON, nullable=False),
-    Column("simulated", Boolean, nullable=False),
-    Column("outgoing", Integer, nullable=False),  # how many deliveries it caused
-    sqlite_autoincrement=True,  # a seq is never given out twice, also after rows were erased
+One set for the whole statement. Asked anew for each row, a PostgreSQL without statistics compares every waiting row
+with every row in a batch.
+"""
+
+_VERDICTS: Final = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"), PENDING)
+    .values(state=bindparam("verdict"), reason=bindparam("why"), settled_at=bindparam("at"))
 )
-batches = Table(
-    "batches",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("lane", String, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("due", UtcDateTime, nullable=True),
-    Column("last_reason", String, nullable=True),
-    Column("open", Boolean, nullable=False, index=True),
-)
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("seq", Integer, ForeignKey("journal.seq"), nullable=False),
-    Column("part", Integer, nullable=False),
-    Column("parent", String, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("body", JSON, nullable=False),
-    Column("identity", JSON, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("ledger_entry", String, nullable=False),
-    Column("occurred_at", UtcDateTime, nullable=False),
-    Column("backfill", Boolean, nullable=False),
-    Column("state", String, nullable=False),
-    Column("reason", String, nullable=True),
-    Column("batch", String, ForeignKey("batches.id"), nullable=True, index=True),
-    Column("settled_at", UtcDateTime, nullable=True),
-    Index("deliveries_by_state", "state", "seq", "part"),
-    Index("deliveries_of_parent", "parent", "number", unique=True),
-)
-
-_PENDING: Final = deliveries.c.state == DeliveryState.PENDING
-
-
-def append(connection: Connection, envelopes: Sequence[Envelope]) -> None:
-    """Write facts and what must leave because of them; call inside the transaction that caused them."""
-    for envelope in envelopes:
-        seq: int = connection.execute(
-            insert(journal)
-            .values(
-                id=envelope.id,
-                parent=envelope.parent,
-                type=envelope.type,
-                occurred_at=envelope.occurred_at,
-                facts=dict(envelope.facts),
-                simulated=envelope.simulated,
-                outgoing=len(envelope.outgoing),
-            )
-            .returning(journal.c.seq)
-        ).scalar_one()
-        if envelope.outgoing:
-            # What leaves is counted per parent: gaps in a common count would tell of facts that stay at home.
-            mine = select(func.max(deliveries.c.number)).where(deliveries.c.parent == envelope.parent)
-            before = connection.execute(mine).scalar_one() or 0
-            for part, outgoing in enumerate(envelope.outgoing):
-                row = _row(envelope, seq=seq, part=part, number=before + part + 1, outgoing=outgoing)
-                connection.execute(insert(deliveries).values(row))
-
-
-def _row(envelope: Envelope, *, seq: int, part: int, number: int, outgoing: Outgoing) -> dict[str, Any]:
-    content = outgoing.content
-    is_profile = isinstance(content, OutboundProfile)
-    body = content.body()
-    if not is_profile:
-        body |= {"schema": content.schema_version, "seq": number}
-    return {
-        "id": envelope.id if part == 0 else f"{envelope.id}-{part}",
-        "seq": seq,
-        "part": part,
-        "parent": envelope.parent,
-        "number": number,
-        "kind": DeliveryKind.PROFILE if is_profile else DeliveryKind.EVENT,
-        "name": "profile" if is_profile else content.metric,
-        "body": body,
-        "identity": sorted(content.identity) if is_profile else [],
-        "purpose": content.purpose,
-        "ledger_entry": outgoing.ledger_entry,
-        "occurred_at": leaving_time(envelope.occurred_at),
-        "backfill": envelope.simulated,
-        "state": DeliveryState.PENDING,
-    }
 
 
 class SqlDeliveries(DeliveryStore):
-    """Deliveries of one database, for one worker.
+    """Deliveries of one database.
 
     Args:
         database: where they are.
         ids: for batches.
+        pool: whose leases count.
+        reach: failpoints.
     """
 
-    def __init__(self, database: Database, ids: Ids) -> None:
+    def __init__(self, database: Database, ids: Ids, *, pool: str = "delivery", reach: Reach = inert) -> None:
         self._database = database
         self._ids = ids
+        self._pool = pool
+        self._reach = reach
 
     @override
-    async def claim(self, now: datetime) -> Batch | None:
-        # Looking is a read: an idle worker must not keep the disk busy.
-        if not await self._database.read(_has_pending):
-            return None
-        batch_id = self._ids.new()
-        return await self._database.write(lambda connection: _claim(connection, batch_id, now))
+    async def claim(
+        self,
+        worker: str,
+        now: datetime,
+        *,
+        under_way: frozenset[str],
+        room: Mapping[Lane, int],
+        limits: Limits,
+        free: frozenset[Lane] = frozenset(Lane),
+        arrived: Sequence[str] | None = None,
+    ) -> Sequence[Batch]:
+        due = await self._database.read(lambda c: _due(c, worker, now, under_way, room))
+        left = {lane: room[lane] - sum(batch.lane is lane for batch in due) for lane in free & room.keys()}
+        if not _window(left, limits) or not await self._database.read(
+            lambda c: _may_cut(c, worker, self._pool, arrived)
+        ):
+            return due
+        cuts = await self._database.write(
+            lambda c: self._cut(c, worker=worker, now=now, room=left, limits=limits, arrived=arrived)
+        )
+        if not cuts:
+            return due
+        self._reach("outbox.cut")
+        return [*due, *await self._database.read(lambda c: _load(c, cuts))]
 
     @override
-    async def settle(self, batch: Batch, verdicts: Mapping[str, Verdict], now: datetime) -> None:
+    async def settle(
+        self,
+        worker: str,
+        batch: Batch,
+        verdicts: Mapping[str, Verdict],
+        now: datetime,
+        into: Sequence[NewBatch] = (),
+    ) -> None:
+        new_ids = [self._ids.new() for _ in into]
+
         def write(connection: Connection) -> None:
-            for delivery_id, verdict in verdicts.items():
-                connection.execute(
-                    update(deliveries)
-                    .where(deliveries.c.id == delivery_id, _PENDING)
-                    .values(state=verdict.state, reason=verdict.reason, settled_at=now)
-                )
-            left = select(deliveries.c.id).where(deliveries.c.batch == batch.id, _PENDING).limit(1)
+            if not _hold(connection, batch.id, worker):
+                return  # it was done before, and only the answer was lost
+            _end(connection, batch, verdicts, now)
+            for new_id, new in zip(new_ids, into, strict=True):
+                _insert_batch(connection, new_id, new.lane, worker, is_ambiguous=new.is_ambiguous)
+                moving = (deliveries.c.id.in_(new.members), deliveries.c.batch == batch.id, PENDING)
+                connection.execute(update(deliveries).where(*moving).values(batch=new_id))
+            left = select(deliveries.c.id).where(deliveries.c.batch == batch.id, PENDING).limit(1)
             if connection.execute(left).first() is None:
                 connection.execute(update(batches).where(batches.c.id == batch.id).values(open=False))
+            self._reach("outbox.settling")
 
         await self._database.write(write)
+        self._reach("outbox.settled")
 
     @override
-    async def defer(self, batch: Batch, due: datetime, reason: str) -> None:
+    async def defer(self, worker: str, batch: Batch, due: datetime, reason: str, *, is_ambiguous: bool) -> None:
         changed = {"attempts": batch.attempts + 1, "due": due, "last_reason": reason}
-        await self._database.write(lambda c: c.execute(update(batches).where(batches.c.id == batch.id).values(changed)))
+        if is_ambiguous:
+            changed["ambiguous"] = True
+
+        def write(connection: Connection) -> None:
+            _hold(connection, batch.id, worker)
+            connection.execute(update(batches).where(batches.c.id == batch.id).values(changed))
+
+        await self._database.write(write)
+        self._reach("outbox.deferred")
 
     @override
     async def books(self) -> Books:
-        def read(connection: Connection) -> Books:
-            query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-            counts = {row[0]: int(row[1]) for row in connection.execute(query)}
-            # What the journal says it caused, not the rows there are: a row that went missing must show.
-            accepted = connection.execute(select(func.coalesce(func.sum(journal.c.outgoing), 0))).scalar_one()
-            return Books(**counts, accepted=accepted)
+        return await self._database.read(books_of)
 
-        return await self._database.read(read)
+    def _cut(
+        self,
+        connection: Connection,
+        *,
+        worker: str,
+        now: datetime,
+        room: Mapping[Lane, int],
+        limits: Limits,
+        arrived: Sequence[str] | None,
+    ) -> list[str]:
+        mine = _partitions(connection, worker, self._pool)
+        if not mine:
+            return []
+        columns = (
+            deliveries.c.seq,
+            deliveries.c.parent,
+            deliveries.c.kind,
+            deliveries.c.purpose,
+            deliveries.c.ledger_entry,
+            func.length(deliveries.c.body).label("size"),
+        )
+        query = (
+            select(*columns)
+            .where(*_cuttable(connection, mine, arrived))
+            .order_by(deliveries.c.seq)
+            .limit(_window(room, limits))
+        )
+        rows = [
+            Waiting(row.seq, row.parent, DeliveryKind(row.kind), row.purpose, row.ledger_entry, row.size)
+            for row in connection.execute(query)
+        ]
+        cuts = cut(rows, room, limits)
+        made = [(self._ids.new(), each) for each in cuts]
+        for batch_id, each in made:
+            _insert_batch(connection, batch_id, each.lane, worker)
+            chosen = deliveries.c.seq.in_(each.members)
+            connection.execute(update(deliveries).where(chosen).values(batch=batch_id))
+            _merge(connection, each, now)
+        self._reach("outbox.cutting")
+        return [batch_id for batch_id, _ in made]
 
 
-def _has_pending(connection: Connection) -> bool:
-    return connection.execute(select(deliveries.c.id).where(_PENDING).limit(1)).first() is not None
+def _window(room: Mapping[Lane, int], limits: Limits) -> int:
+    """How many of the oldest waiting deliveries to look at: enough to fill what there is room for."""
+    bulk = room.get(Lane.EVENTS, 0) + room.get(Lane.PROFILES, 0)
+    single = room.get(Lane.EVENT, 0) + room.get(Lane.PROFILE, 0)
+    if bulk:
+        return bulk * limits.events + single
+    # With the bulk lanes full it is enough to see whether what waits is for the others.
+    return limits.bulk_from + single if single else 0
 
 
-def _claim(connection: Connection, batch_id: str, now: datetime) -> Batch | None:
-    unfinished = connection.execute(select(batches).where(batches.c.open).limit(1)).one_or_none()
-    if unfinished is not None:
-        if unfinished.due is not None and unfinished.due > now:
-            return None
-        members = connection.execute(_in_order(deliveries).where(deliveries.c.batch == unfinished.id, _PENDING))
-        # Claimed before: whoever did may have sent it and died before saying so.
-        return Batch(unfinished.id, unfinished.lane, tuple(map(_delivery, members)), max(1, unfinished.attempts))
-    # The kinds say how far the batch goes; whole rows are read and decoded for those that are in it only.
-    kinds = _in_order(deliveries.c.kind).where(_PENDING).limit(BULK_LIMIT)
-    backlog = [DeliveryKind(kind) for kind in connection.execute(kinds).scalars()]
-    if not backlog:
-        return None
-    lane, length = next_batch(backlog)
-    chosen = tuple(map(_delivery, connection.execute(_in_order(deliveries).where(_PENDING).limit(length))))
-    connection.execute(insert(batches).values(id=batch_id, lane=lane, attempts=0, open=True))
-    connection.execute(
-        update(deliveries).where(deliveries.c.id.in_([delivery.id for delivery in chosen])).values(batch=batch_id)
+def _partitions(connection: Connection, worker: str, pool: str) -> Sequence[int]:
+    """What a worker holds; nobody can take it away before the commit."""
+    mine = select(leases.c.partition).where(leases.c.pool == pool, leases.c.owner == worker)
+    return connection.execute(mine.with_for_update(read=True)).scalars().all()
+
+
+def _cuttable(
+    connection: Connection, partitions: Sequence[int], arrived: Sequence[str] | None
+) -> list[ColumnElement[bool]]:
+    conditions = [WAITING, ~_IS_BUSY]
+    if len(partitions) < PARTITIONS:
+        conditions.append(deliveries.c.partition.in_(partitions))
+    if arrived is not None:
+        conditions.append(among(connection, deliveries.c.id, arrived))
+    return conditions
+
+
+def _may_cut(connection: Connection, worker: str, pool: str, arrived: Sequence[str] | None) -> bool:
+    # Looking is a read: an idle worker must not keep the disk busy.
+    mine = select(leases.c.partition).where(leases.c.pool == pool, leases.c.owner == worker)
+    held = connection.execute(mine).scalars().all()
+    some = select(deliveries.c.seq).where(*_cuttable(connection, held, arrived)).order_by(deliveries.c.seq).limit(1)
+    return bool(held) and connection.execute(some).first() is not None
+
+
+def _due(
+    connection: Connection, worker: str, now: datetime, under_way: frozenset[str], room: Mapping[Lane, int]
+) -> list[Batch]:
+    """Batches that were stored before and are not being sent: after a wait, or after the death of their worker."""
+    query = (
+        select(batches)
+        .where(
+            batches.c.open,
+            batches.c.owner == worker,
+            or_(batches.c.due.is_(None), batches.c.due <= now),
+            batches.c.id.not_in(under_way),
+        )
+        .order_by(batches.c.due, batches.c.id)
     )
-    return Batch(batch_id, lane, chosen, 0)
+    left = dict(room)
+    found: list[Batch] = []
+    for row in connection.execute(query):
+        lane = Lane(row.lane)
+        if left.get(lane, 0) > 0:
+            left[lane] -= 1
+            found.append(_batch(connection, row))
+    return found
 
 
-def _in_order(what: Table | Column[Any]) -> Select[*tuple[Any, ...]]:
-    return select(what).order_by(deliveries.c.seq, deliveries.c.part)
+def _load(connection: Connection, ids: Sequence[str]) -> list[Batch]:
+    rows = {row.id: row for row in connection.execute(select(batches).where(batches.c.id.in_(ids)))}
+    return [_batch(connection, rows[each]) for each in ids]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def _batch(connection: Connection, row: Row[Any]) -> Batch:
+    members = select(deliveries).where(deliveries.c.batch == row.id, PENDING).order_by(deliveries.c.seq)
+    found = tuple(map(delivery_of, connection.execute(members)))
+    return Batch(row.id, Lane(row.lane), found, row.attempts, row.ambiguous)
+
+
+def _insert_batch(connection: Connection, batch: str, lane: Lane, worker: str, *, is_ambiguous: bool = False) -> None:
+    connection.execute(
+        insert(batches).values(id=batch, lane=lane, owner=worker, attempts=0, ambiguous=is_ambiguous, open=True)
+    )
+
+
+def _merge(connection: Connection, cut: Cut, now: datetime) -> None:
+    """Write what older updates say into those that go, unless they say it anew; the older ones end."""
+    for last, older in cut.merged.items():
+        query = select(deliveries.c.seq, deliveries.c.id, deliveries.c.body, deliveries.c.identity)
+        rows = connection.execute(query.where(deliveries.c.seq.in_([*older, last])).order_by(deliveries.c.seq)).all()
+        body: dict[str, Any] = {}
+        for row in rows:
+            body |= json.loads(row.body)
+        identity = sorted({name for row in rows for name in row.identity})
+        whole = {"body": json.dumps(body, separators=(",", ":")), "identity": identity}
+        connection.execute(update(deliveries).where(deliveries.c.seq == last).values(whole))
+        superseded = {"state": DeliveryState.SUPERSEDED, "reason": f"went along with {rows[-1].id}", "settled_at": now}
+        connection.execute(update(deliveries).where(deliveries.c.seq.in_(older)).values(superseded))
+
+
+def _hold(connection: Connection, batch: str, worker: str) -> bool:
+    """Nobody else touches this batch until the commit; false when it has ended.
+
+    Raises:
+        LeaseLost: it is somebody else's.
+    """
+    mine: Select[*tuple[Any, ...]] = select(batches.c.open).where(batches.c.id == batch, batches.c.owner == worker)
+    is_open = connection.execute(for_update(mine)).scalar_one_or_none()
+    if is_open is None:
+        raise LeaseLost("This batch went to another worker.")
+    return is_open
+
+
+def _end(connection: Connection, batch: Batch, verdicts: Mapping[str, Verdict], now: datetime) -> None:
+    different = set(verdicts.values())
+    if len(different) == 1 and len(verdicts) == len(batch.deliveries):
+        [verdict] = different
+        ended = {"state": verdict.state, "reason": verdict.reason, "settled_at": now}
+        connection.execute(update(deliveries).where(deliveries.c.batch == batch.id, PENDING).values(ended))
+    elif verdicts:
+        rows = [
+            {"delivery": id_, "verdict": verdict.state, "why": verdict.reason, "at": now}
+            for id_, verdict in verdicts.items()
+        ]
+        connection.execute(_VERDICTS, rows)
+
+
+def books_of(connection: Connection) -> Books:
+    """Counts by state; accepted is what was given a number, not the rows there are."""
+    query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    counts = {row[0]: int(row[1]) for row in connection.execute(query)}
+    for state, count in connection.execute(select(settled_totals.c.state, settled_totals.c.count)):
+        counts[state] = counts.get(state, 0) + int(count)
+    # What was given a number, not the rows there are: a row that went missing must show.
+    accepted = connection.execute(select(func.coalesce(func.sum(streams.c.last), 0))).scalar_one()
+    return Books(**counts, accepted=int(accepted))
+
+
+def delivery_of(row: Row[Any]) -> Delivery:
+    """A row of `deliveries` as the worker sees it."""
     return Delivery(
         id=row.id,
         seq=row.seq,
         parent=row.parent,
         kind=DeliveryKind(row.kind),
         name=row.name,
-        body=row.body,
+        body=json.loads(row.body),
         identity=frozenset(row.identity),
         purpose=row.purpose,
         ledger_entry=row.ledger_entry,

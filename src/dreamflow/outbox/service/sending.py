@@ -1,0 +1,232 @@
+"""One batch on its way: consent, the request, and the outcome stored."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from dreamflow.kit.clock import Clock
+from dreamflow.kit.errors import Unavailable
+from dreamflow.kit.failpoints import Reach
+from dreamflow.outbox.errors import LeaseLost
+from dreamflow.outbox.model import Answer, Batch, Deferred, Delivery, DeliveryState, Lane, Locked, NewBatch, Verdict
+from dreamflow.outbox.ports import ConsentGate, DeliveryStore, Observer, Sink
+from dreamflow.outbox.rules.outcomes import (
+    WITHHELD,
+    WITHHELD_PERHAPS_LATE,
+    Settle,
+    TryAgain,
+    lane_of_one,
+    next_step,
+    withheld,
+)
+from dreamflow.outbox.rules.timing import house_wait_seconds, wait_seconds
+from dreamflow.outbox.service.lease import Lease
+from dreamflow.outbox.service.trouble import Trouble
+
+LOCKED_SECONDS: Final = 60.0
+"""How often it is tried whether a locked door is open again."""
+_CHAINS: Final = 8
+"""Profiles of a replayed batch that are sent at the same time."""
+
+_log = structlog.get_logger()
+
+
+class Sender:
+    """Sends batches and stores what becomes of them.
+
+    Args:
+        store, sink, gate, observer: see `ports`.
+        lease: asked before every request.
+        clock: for due times.
+        rng: for jitter.
+        reach: failpoints.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: DeliveryStore,
+        sink: Sink,
+        gate: ConsentGate,
+        lease: Lease,
+        clock: Clock,
+        rng: random.Random,
+        observer: Observer,
+        reach: Reach,
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._gate = gate
+        self._lease = lease
+        self._clock = clock
+        self._rng = rng
+        self._observer = observer
+        self._reach = reach
+        self.trouble = Trouble()
+        self.locked_until: datetime | None = None
+        """Until when the other side's door is not tried again."""
+        self._unrecorded: set[str] = set()
+        """Batches of which a request was begun, and its outcome not stored: it may have had its effect."""
+
+    async def send(self, batch: Batch, stop: asyncio.Event | None) -> None:
+        """Try a batch once. When `stop` is set between two requests, the rest waits.
+
+        Raises:
+            LeaseLost: it is somebody else's by now.
+        """
+        self._reach("outbox.claimed")
+        if batch.id in self._unrecorded:
+            batch = replace(batch, is_ambiguous=True)
+        permitted = await self._gate.permitted(batch.deliveries)
+        remaining = tuple(each for each in batch.deliveries if each.id in permitted)
+        is_short = len(remaining) < len(batch.deliveries)
+        if is_short:
+            # A bulk request that may have arrived is repeated whole or not at all; what is left of it goes singly.
+            is_torn = batch.lane is Lane.EVENTS and batch.is_ambiguous and bool(remaining)
+            into = (NewBatch(Lane.REPLAY, tuple(each.id for each in remaining), is_ambiguous=True),) if is_torn else ()
+            await self._settle(batch, withheld(batch, permitted), into)
+            if is_torn or not remaining:
+                return
+        rest = Batch(batch.id, batch.lane, remaining, batch.attempts, batch.is_ambiguous)
+        if batch.lane is Lane.REPLAY:
+            await self._replay(rest, stop)
+        else:
+            await self._store_outcome(rest, await self._ask(rest))
+        self._unrecorded.discard(batch.id)
+
+    async def _ask(self, batch: Batch) -> Answer:
+        self._look_before_leaping()
+        self._unrecorded.add(batch.id)
+        match batch.lane:
+            case Lane.EVENTS:
+                answer = await self._sink.send_events(batch.deliveries)
+            case Lane.PROFILES:
+                answer = await self._sink.send_profiles(batch.deliveries)
+            case _:
+                [only] = batch.deliveries
+                answer = await self._sink.send_one(only)
+        self._reach("outbox.sent")
+        self._observer.tried(batch.lane, type(answer).__name__)
+        return answer
+
+    async def _store_outcome(self, batch: Batch, answer: Answer) -> None:
+        match next_step(batch, answer):
+            case Settle(verdicts, into):
+                self.trouble.worked(batch.lane)
+                await self._settle(batch, verdicts, into)
+            case TryAgain() as again:
+                self.trouble.failed(batch.lane, self._clock.now())
+                await self._defer(batch, again)
+        if not isinstance(answer, Locked):
+            self._unlock()
+
+    async def _replay(self, batch: Batch, stop: asyncio.Event | None) -> None:
+        """One by one, in order for each profile; the first failure ends the try."""
+        chains: dict[str, list[Delivery]] = {}
+        for each in batch.deliveries:
+            chains.setdefault(each.parent, []).append(each)
+        waiting = list(reversed(chains.values()))
+        again: list[Answer] = []
+
+        async def work() -> None:
+            while waiting:
+                chain = waiting.pop()
+                for each in chain:
+                    if again or (stop and stop.is_set()):
+                        return
+                    answer = await self._replay_one(batch, each)
+                    if answer is not None:
+                        again.append(answer)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(_CHAINS, len(chains))):
+                tasks.create_task(work())
+        if again:
+            # What one of them may have done, and the longest wait that one of them asked for, hold for all.
+            is_ambiguous = batch.is_ambiguous or any(isinstance(each, Deferred) and each.is_ambiguous for each in again)
+            await self._store_outcome(replace(batch, is_ambiguous=is_ambiguous), max(again, key=_asked_seconds))
+
+    async def _replay_one(self, batch: Batch, delivery: Delivery) -> Answer | None:
+        """Nothing when it ended; otherwise the answer that says to try again."""
+        # It was asked for all of them a while ago; consent may have changed since.
+        if not await self._gate.permitted((delivery,)):
+            await self._settle(batch, {delivery.id: WITHHELD_PERHAPS_LATE if batch.is_ambiguous else WITHHELD})
+            return None
+        alone = Batch(batch.id, lane_of_one(delivery), (delivery,), batch.attempts, batch.is_ambiguous)
+        answer = await self._ask(alone)
+        step = next_step(alone, answer)
+        if isinstance(step, TryAgain):
+            return answer
+        await self._settle(batch, step.verdicts)
+        return None
+
+    async def _settle(self, batch: Batch, verdicts: Mapping[str, Verdict], into: Sequence[NewBatch] = ()) -> None:
+        now = self._clock.now()
+        await self._insist(lambda: self._store.settle(self._lease.worker, batch, verdicts, now, into))
+        for state in DeliveryState:
+            count = sum(verdict.state is state for verdict in verdicts.values())
+            if count:
+                self._observer.ended(batch.lane, state, count)
+        for verdict in verdicts.values():
+            if verdict.state is DeliveryState.DEAD:
+                self._observer.died(verdict.reason or "")
+                _log.error("outbox.dead_letter", batch=batch.id, reason=verdict.reason)
+
+    async def _defer(self, batch: Batch, again: TryAgain) -> None:
+        asked = LOCKED_SECONDS if again.is_locked else again.after_seconds
+        seconds = wait_seconds(batch.attempts + 1, asked, self._rng.random())
+        due = self._clock.now() + timedelta(seconds=seconds)
+        if again.is_locked:
+            self.locked_until = due
+            self._observer.locked_out(is_locked=True)
+            _log.error("outbox.locked_out", reason=again.reason, wait_seconds=round(seconds, 2))
+        else:
+            _log.warning("outbox.deferred", batch=batch.id, reason=again.reason, wait_seconds=round(seconds, 2))
+        is_ambiguous = again.is_ambiguous or batch.is_ambiguous
+        await self._insist(
+            lambda: self._store.defer(self._lease.worker, batch, due, again.reason, is_ambiguous=is_ambiguous)
+        )
+
+    def _unlock(self) -> None:
+        if self.locked_until is not None:
+            self.locked_until = None
+            self._observer.locked_out(is_locked=False)
+
+    def _look_before_leaping(self) -> None:
+        """A process that slept past its lease must not send: others may be at it.
+
+        Raises:
+            LeaseLost: the lease has run out, or nearly.
+        """
+        if not self._lease.is_held:
+            raise LeaseLost("The lease of this worker ran out before it could send.")
+
+    async def _insist(self, store: Callable[[], Awaitable[None]]) -> None:
+        """Store an outcome, as long as that is ours to do: what is known must not be forgotten for a short outage."""
+        failures = 0
+        while True:
+            try:
+                await store()
+            except Unavailable:
+                failures += 1
+                if not self._lease.is_held:
+                    raise
+                await asyncio.sleep(house_wait_seconds(failures, self._rng.random()))
+            else:
+                return
+
+
+def _asked_seconds(answer: Answer) -> float:
+    """How long a wait an answer asks for."""
+    match answer:
+        case Locked():
+            return LOCKED_SECONDS
+        case Deferred(_, seconds):
+            return seconds or 0.0
+        case _:
+            return 0.0
