@@ -1,10 +1,10 @@
-"""Families on a real file, and callers to ask for them."""
+"""Families in a real database, and callers to ask for them."""
 
+import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.db import Database
 from dreamflow.kit.ids import SeededIds
 from dreamflow.outbox.adapters.sql import append, deliveries, journal
-from kit.kit_house import EVENING, opened
+from kit.kit_house import EVENING
 
 
 def caller(subject: str = "ann", email: str | None = "ann@example.org") -> Caller:
@@ -42,16 +42,17 @@ class Home:
 
     async def sent(self) -> list[tuple[str, dict[str, Any]]]:
         """What would leave: names and bodies in journal order, without the journal's own numbers."""
-        query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+        query = select(deliveries).order_by(deliveries.c.seq)
         rows = await self.database.read(lambda connection: connection.execute(query).all())
-        return [(row.name, {key: row.body[key] for key in row.body if key not in {"seq", "schema"}}) for row in rows]
+        bodies = [(row.name, json.loads(row.body)) for row in rows]
+        return [(name, {key: body[key] for key in body if key not in {"seq", "schema"}}) for name, body in bodies]
 
     async def rows(self) -> list[Any]:
-        query = select(deliveries).order_by(deliveries.c.seq, deliveries.c.part)
+        query = select(deliveries).order_by(deliveries.c.seq)
         return list(await self.database.read(lambda connection: connection.execute(query).all()))
 
 
 @asynccontextmanager
-async def home_at(path: Path) -> AsyncIterator[Home]:
-    async with opened(path) as database:
+async def home_in(opened: AbstractAsyncContextManager[Database]) -> AsyncIterator[Home]:
+    async with opened as database:
         yield Home(database)

@@ -1,14 +1,14 @@
-"""Family use cases over a real file."""
+"""Family use cases over a real file, and over PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
+from databases import OpenDatabase
 from dreamflow.families import CONSENT_TEXTS, Family, FamilyExists, FamilyNotFound, FamilyService, Purpose
 from dreamflow.families.errors import FamilyFull, PurposeNotFound, ServiceConsentStays
 from dreamflow.families.rules import MOST_CHILDREN
@@ -17,13 +17,13 @@ from dreamflow.kit.errors import Invalid
 from dreamflow.kit.idempotency import KeyReused, RequestKey, fingerprint
 from dreamflow.outbox import Books, Delivery, DeliveryKind
 from dreamflow.outbox.adapters.sql import SqlDeliveries
-from families.families_house import Home, caller, home_at
+from families.families_house import Home, caller, home_in
 from kit.kit_house import EVENING
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Home]:
-    async with home_at(tmp_path / "house.sqlite") as home:
+async def home(open_database: OpenDatabase) -> AsyncIterator[Home]:
+    async with home_in(open_database()) as home:
         yield home
 
 

@@ -1,11 +1,11 @@
 """A family that hears stories: real writer, real pack, real database; the test moves the clock."""
 
+import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -22,7 +22,7 @@ from dreamflow.stories import Outcome, Request, Story, StoryService
 from dreamflow.stories.adapters.packs import PackLibrary
 from dreamflow.stories.adapters.sql import SqlStoryStore
 from dreamflow.stories.adapters.writers.offline import OfflineWriter
-from kit.kit_house import EVENING, opened
+from kit.kit_house import EVENING
 
 PACKS = PackLibrary()  # they do not change: read once for all houses
 
@@ -52,15 +52,15 @@ class House:
 
     async def left(self) -> list[tuple[str, dict[str, Any]]]:
         """What was written to leave the house, oldest first: names and bodies."""
-        query = select(deliveries.c.name, deliveries.c.body).order_by(deliveries.c.seq, deliveries.c.part)
+        query = select(deliveries.c.name, deliveries.c.body).order_by(deliveries.c.seq)
         rows = await self.database.read(lambda connection: connection.execute(query).all())
-        return [(row.name, row.body) for row in rows]
+        return [(row.name, json.loads(row.body)) for row in rows]
 
 
 @asynccontextmanager
-async def story_house(folder: Path) -> AsyncGenerator[House]:
+async def story_house(opened: AbstractAsyncContextManager[Database]) -> AsyncGenerator[House]:
     """Two children in London, and the consent that lets their family's taste leave."""
-    async with opened(folder / "house.sqlite") as database:
+    async with opened as database:
         clock, ids, seeds = ManualClock(EVENING), SeededIds(3), count(1000)
         families = FamilyService(SqlFamilyStore(database, append), clock, ids)
         stories = StoryService(

@@ -1,19 +1,19 @@
 """What Klaviyo is told of a family's taste: as it is when a story is told, whatever it was told before."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from databases import OpenDatabase
 from dreamflow.stories import Outcome
 from stories.stories_house import House, story_house
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with story_house(tmp_path) as opened:
-        yield opened
+async def house(open_database: OpenDatabase) -> AsyncIterator[House]:
+    async with story_house(open_database()) as house:
+        yield house
 
 
 async def tastes(house: House) -> list[dict[str, Any]]:

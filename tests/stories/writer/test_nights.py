@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import opened_sqlite
 from dreamflow.identity import ParentId
 from dreamflow.outbox.adapters.sql import append
 from dreamflow.stories.adapters.sql import SqlStoryStore
@@ -18,7 +19,7 @@ from stories.writer.writer_briefs import THEMES, brief
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with story_house(tmp_path) as opened:
+    async with story_house(opened_sqlite(tmp_path / "house.sqlite")) as opened:
         yield opened
 
 

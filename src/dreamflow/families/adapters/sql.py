@@ -28,7 +28,7 @@ from dreamflow.families.model import Child, Family, LedgerEntry, Purpose
 from dreamflow.families.ports import FamilyStore
 from dreamflow.families.rules import MOST_CHILDREN, in_force
 from dreamflow.identity import Account, ParentId
-from dreamflow.kit.db import Database, UtcDateTime, once
+from dreamflow.kit.db import Database, Holding, UtcDateTime, once
 from dreamflow.kit.idempotency import RequestKey
 from dreamflow.outbox import Envelope
 
@@ -113,14 +113,14 @@ class SqlFamilyStore(FamilyStore):
             _insert_entry(connection, family.parent, entry)
             self._append(connection, [fact])
 
-        await self._database.write(write)
+        await self._database.write(Holding((family.account.issuer + " " + family.account.subject,), write))
 
     @override
     async def change(
         self, parent: ParentId, step: Callable[[Family, LedgerEntry], tuple[Family, Envelope] | None]
     ) -> Family:
         def write(connection: Connection) -> Family:
-            now = _family(connection.execute(select(families).where(families.c.parent == parent)).one())
+            now = _family(_hold(connection, parent))
             change = step(now, in_force(_entries(connection, [parent])[parent])[Purpose.SERVICE])
             if change is None:
                 return now
@@ -133,13 +133,14 @@ class SqlFamilyStore(FamilyStore):
             self._append(connection, [fact])
             return after
 
-        return await self._database.write(write)
+        return await self._database.write(Holding((parent,), write))
 
     @override
     async def add_child(self, child: Child, fact: Envelope, key: RequestKey | None) -> Child:
-        parent = fact.parent
+        parent = ParentId(fact.parent)
 
         def add(connection: Connection) -> str:
+            _hold(connection, parent)
             mine = select(func.count()).select_from(children).where(children.c.parent == parent)
             if connection.execute(mine).scalar_one() >= MOST_CHILDREN:
                 raise FamilyFull(f"A family has at most {MOST_CHILDREN} children here.")
@@ -155,7 +156,7 @@ class SqlFamilyStore(FamilyStore):
             stored, _ = once(connection, key, lambda: add(connection))
             return _child(connection.execute(select(children).where(children.c.id == stored)).one())
 
-        return await self._database.write(write)
+        return await self._database.write(Holding((parent,), write))
 
     @override
     async def children(self, parent: ParentId) -> tuple[Child, ...]:
@@ -171,6 +172,7 @@ class SqlFamilyStore(FamilyStore):
         self, parent: ParentId, step: Callable[[Sequence[LedgerEntry]], tuple[LedgerEntry, Envelope] | None]
     ) -> tuple[LedgerEntry, ...]:
         def write(connection: Connection) -> tuple[LedgerEntry, ...]:
+            _hold(connection, parent)
             before = _entries(connection, [parent])[parent]
             decision = step(before)
             if decision is None:
@@ -180,7 +182,14 @@ class SqlFamilyStore(FamilyStore):
             self._append(connection, [fact])
             return (*before, entry)
 
-        return await self._database.write(write)
+        return await self._database.write(Holding((parent,), write))
+
+
+def _hold(connection: Connection, parent: ParentId) -> Row[Any]:
+    """The family as it is, and stays until the commit: whoever else wants to change something of it waits."""
+    # Not its key: rows that refer to it may be added meanwhile.
+    query = select(families).where(families.c.parent == parent).with_for_update(key_share=True)
+    return connection.execute(query).one()
 
 
 def _insert_entry(connection: Connection, parent: ParentId, entry: LedgerEntry) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from dreamflow.identity import ParentId
-from dreamflow.kit.db import Database, UtcDateTime, once
+from dreamflow.kit.db import Database, Holding, UtcDateTime, once
 from dreamflow.kit.idempotency import RequestKey
 from dreamflow.outbox import Envelope
 from dreamflow.stories.model import Draft, Memory, Night, Outcome, Plan, Story, StoryId
@@ -146,7 +146,7 @@ class SqlStoryStore(StoryStore):
                 return story
             return _story(connection.execute(select(stories).where(stories.c.id == stored)).one())
 
-        return await self._database.write(write)
+        return await self._database.write(Holding((story.parent,), write))
 
     @override
     async def find(self, parent: ParentId, story: StoryId) -> Story | None:
@@ -178,7 +178,7 @@ class SqlStoryStore(StoryStore):
             if ended.rowcount:
                 self._append(connection, [fact])
 
-        await self._database.write(write)
+        await self._database.write(Holding((parent,), write))
 
 
 def _night(row: Row[Any]) -> Night:

@@ -6,7 +6,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
-from dreamflow.kit.db import Database, UtcDateTime
+from dreamflow.kit.db import Database, Holding, UtcDateTime
 from dreamflow.outbox import Envelope
 from dreamflow.subscriptions.errors import SubscriptionExists
 from dreamflow.subscriptions.model import Subscription
@@ -47,4 +47,4 @@ class SqlSubscriptionStore(SubscriptionStore):
                 raise SubscriptionExists("This family has a plan already.") from None
             self._append(connection, [fact])
 
-        await self._database.write(write)
+        await self._database.write(Holding((subscription.parent,), write))
