@@ -17,7 +17,7 @@ from dreamflow import bootstrap
 from dreamflow.bootstrap import House, Overrides, build
 from dreamflow.identity import DemoIssuer, Role
 from dreamflow.kit.clock import ManualClock, SystemClock
-from dreamflow.settings import IdentitySettings, KlaviyoSettings, Settings
+from dreamflow.settings import DatabaseSettings, IdentitySettings, KlaviyoSettings, Settings, WorkerSettings
 
 TONIGHT = datetime(2026, 11, 23, 19, 10, tzinfo=UTC)
 LONDON = {"time_zone": "Europe/London", "locale": "en-GB"}
@@ -81,18 +81,37 @@ class Home:
 
 
 def settings(
-    state: Path, klaviyo_url: str | None = None, *, identity: IdentitySettings | None = None, **klaviyo: Any
+    state: Path,
+    klaviyo_url: str | None = None,
+    *,
+    database_url: str | None = None,
+    lease_seconds: float = 15,
+    identity: IdentitySettings | None = None,
+    **klaviyo: Any,
 ) -> Settings:
-    """Settings of a house in a folder, in step with an emulator if there is one."""
+    """Settings of a house in a folder, in step with an emulator if there is one; its database may be a server's."""
     group = KlaviyoSettings()
     if klaviyo_url is not None:
         group = KlaviyoSettings(api_key=SecretStr("pk_test"), base_url=klaviyo_url, **klaviyo)
-    return Settings(state_dir=state, klaviyo=group, identity=identity or IdentitySettings())
+    database = DatabaseSettings(url=None if database_url is None else SecretStr(database_url))
+    return Settings(
+        state_dir=state,
+        database=database,
+        klaviyo=group,
+        identity=identity or IdentitySettings(),
+        worker=WorkerSettings(lease_seconds=lease_seconds),
+    )
 
 
 @asynccontextmanager
 async def world(
-    state: Path, klaviyo_url: str | None = None, *, identity: IdentitySettings | None = None, **klaviyo: Any
+    state: Path,
+    klaviyo_url: str | None = None,
+    *,
+    database_url: str | None = None,
+    lease_seconds: float = 15,
+    identity: IdentitySettings | None = None,
+    **klaviyo: Any,
 ) -> AsyncGenerator[World]:
     """Open a house; it is closed, with every client, at the end of the block."""
     clock = ManualClock(TONIGHT)
@@ -100,7 +119,14 @@ async def world(
     seeds = iter(range(1, 100_000))
     async with AsyncExitStack() as stack:
         overrides = Overrides(clock=clock, seeds=lambda: next(seeds), issuers=(issuer.config,))
-        chosen = settings(state, klaviyo_url, identity=identity, **klaviyo)
+        chosen = settings(
+            state,
+            klaviyo_url,
+            database_url=database_url,
+            lease_seconds=lease_seconds,
+            identity=identity,
+            **klaviyo,
+        )
         stack.enter_context(patch.object(bootstrap, "offline_writer", lambda: WRITING))
         house = await stack.enter_async_context(build(chosen, overrides))
         yield World(house, clock, issuer, stack)

@@ -5,8 +5,10 @@ Every setting is `DREAMFLOW_<NAME>`, nested groups with two underscores: `DREAMF
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -19,6 +21,7 @@ from dreamflow.kit.errors import DreamFlowError, Invalid
 
 PREFIX: Final = "DREAMFLOW_"
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can carry, without blanks
+_BROKER: Final = re.compile(r"(?:[\w.-]+|\[[\da-fA-F:.]+\]):\d{1,5}", re.ASCII)
 _ORIGIN: Final = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)
 
 
@@ -30,6 +33,23 @@ class SettingsError(DreamFlowError):
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_url(url: str, shape: str, schemes: Collection[str], *, needs_host: bool = True) -> None:
+    """See that a URL with a password can be taken apart. What is wrong is said without a word of it.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in schemes and parts.netloc.count("@") <= 1 and parts.port != 0
+    except ValueError:
+        is_whole = False
+    else:
+        is_whole = is_whole and (bool(parts.hostname) or not needs_host)
+    if not is_whole:
+        raise ValueError(f"give {shape}; what is neither letter nor digit in a password is written as %XX")
 
 
 class KlaviyoSettings(_Group):
@@ -113,6 +133,12 @@ class HttpSettings(_Group):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        default=0.5, description="After SIGTERM, how long the door stays open while /readyz already says no."
+    )
+    metrics: Literal["loopback", "anybody"] = Field(
+        default="loopback", description="Who may read /metrics: callers on this machine, or whoever reaches the app."
+    )
 
 
 class LogSettings(_Group):
@@ -122,11 +148,77 @@ class LogSettings(_Group):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
+class DatabaseSettings(_Group):
+    """Where everything is kept."""
+
+    url: SecretStr | None = Field(
+        default=None, description="postgresql://USER:PASSWORD@HOST:PORT/NAME; without it a file in the state folder."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        long = re.sub("^postgres://", "postgresql://", url.get_secret_value())  # some providers cut it short
+        _check_url(long, "postgresql://USER:PASSWORD@HOST:PORT/NAME", {"postgresql"}, needs_host=False)
+        return SecretStr(long)
+
+
+class RedisSettings(_Group):
+    """Where processes share what they use of Klaviyo's limits. Without it each keeps them alone."""
+
+    url: SecretStr | None = Field(default=None, description="redis://HOST:PORT/0, or rediss:// over TLS.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            _check_url(url.get_secret_value(), "redis://HOST:PORT/0", {"redis", "rediss"})
+        return url
+
+
+class KafkaSettings(_Group):
+    """What shares deliveries out to workers when one database's leases are not to do that."""
+
+    bootstrap: str | None = Field(default=None, description="HOST:PORT of some brokers, with commas between them.")
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)] = "dreamflow.deliveries"
+    group: Annotated[str, Field(min_length=1, max_length=249)] = "dreamflow-delivery"
+    replication: Annotated[int, Field(ge=1, le=15)] | None = Field(
+        default=None, description="Copies of a topic that has to be made; none: as many as brokers, up to three."
+    )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _are_brokers(cls, brokers: str | None) -> str | None:
+        if brokers is not None and not all(_BROKER.fullmatch(each.strip()) for each in brokers.split(",")):
+            raise ValueError("give HOST:PORT, or several with commas between them")
+        return brokers
+
+
 class WorkerSettings(_Group):
-    """Delivery inside `serve`."""
+    """Delivery to Klaviyo, inside `serve` or in a `dreamflow worker` of its own."""
 
     embedded: bool = Field(default=True, description="Deliver in the app's process; otherwise run `dreamflow worker`.")
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.2
+    lease_seconds: Annotated[float, Field(ge=0.5, le=600)] = Field(
+        default=15.0, description="How long after its last sign of life a worker counts as dead."
+    )
+    bulk_from: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="So many waiting events leave in bulk; fewer go one by one."
+    )
+    bulk_limit: Annotated[int, Field(ge=1, le=1000)] = Field(default=1000, description="Events in one bulk request.")
+    port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None, description="Where a `dreamflow worker` answers /livez, /readyz and /metrics; none: nowhere."
+    )
+
+
+class OutboxSettings(_Group):
+    """What is kept of deliveries."""
+
+    keep_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        default=30, description="How long a delivery that has ended is kept; then only its count stays."
+    )
 
 
 class Settings(BaseSettings):
@@ -145,11 +237,15 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("dreamflow"), description="Database, keys; created when missing."
     )
     data_dir: Path | None = Field(default=None, description="Data sets that benches measure with; only read.")
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    kafka: KafkaSettings = KafkaSettings()
     klaviyo: KlaviyoSettings = KlaviyoSettings()
     identity: IdentitySettings = IdentitySettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     worker: WorkerSettings = WorkerSettings()
+    outbox: OutboxSettings = OutboxSettings()
     failpoint: str = Field(default="", description="For tests: die at this named place.")
 
     @classmethod

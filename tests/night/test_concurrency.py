@@ -2,7 +2,10 @@
 
 import asyncio
 
+from databases import on_both_databases
 from world import LONDON, World
+
+pytestmark = on_both_databases
 
 
 async def test_fifty_changes_to_one_family_at_once_are_all_there(here: World) -> None:

@@ -1,4 +1,4 @@
-"""The app dies without warning at five points between request and delivery, and is started again.
+"""The app dies without warning at points between request and delivery, and is started again.
 
 The app runs in a process of its own; the emulated Klaviyo outlives it. What was acknowledged is not lost, and
 nothing happens twice.
@@ -18,7 +18,19 @@ from night_process import ISSUER, app_process, settings_of, token
 from world import LONDON, World, world
 
 KEY = {"Idempotency-Key": "the-first-night"}
-POINTS = ["stories.written", "stories.committed", "after the answer", "outbox.claimed", "outbox.sent"]
+POINTS = [
+    ("sqlite", "stories.written"),
+    ("sqlite", "stories.committed"),
+    ("sqlite", "after the answer"),
+    ("sqlite", "outbox.claimed"),
+    ("sqlite", "outbox.sent"),
+    *(
+        pytest.param("postgres", point, marks=pytest.mark.postgres)
+        for point in ("stories.committed", "outbox.cutting", "outbox.settling")
+    ),
+]
+LEASE_SECONDS = 1.0  # whoever comes next takes over when it has run out
+SENT = {"outbox.sent", "outbox.settling"}
 
 
 async def sign_up(here: World) -> None:
@@ -47,16 +59,19 @@ async def stories_told(klaviyo: RunningEmulator) -> list[str]:
     return [event.properties["story_id"] for event in events if event.metric == "Story Generated"]
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(("database_url", "point"), POINTS, indirect=["database_url"])
 async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
-    tmp_path: Path, klaviyo: RunningEmulator, point: str
+    tmp_path: Path, klaviyo: RunningEmulator, database_url: str | None, point: str
 ) -> None:
     state, identity = tmp_path / "state", IdentitySettings(issuers=(ISSUER,))
-    async with world(state, klaviyo.url, identity=identity) as before:
+    async with world(state, klaviyo.url, database_url=database_url, identity=identity) as before:
         await sign_up(before)
 
     # To die between answer and delivery, nothing may be delivered yet.
     failing = {"DREAMFLOW_WORKER__EMBEDDED": "false"} if " " in point else {"DREAMFLOW_FAILPOINT": point}
+    if database_url is not None:
+        failing["DREAMFLOW_DATABASE__URL"] = database_url
+    failing["DREAMFLOW_WORKER__LEASE_SECONDS"] = str(LEASE_SECONDS)
     with app_process(settings_of(state, klaviyo.url, **failing)) as (process, url):
         acknowledged = ask(url)
         if point == "after the answer":
@@ -65,9 +80,11 @@ async def test_a_crash_loses_nothing_acknowledged_and_doubles_nothing(
     # The worker may be quicker than the answer; what is acknowledged must be there, what is not may be.
     assert not (acknowledged and point.startswith("stories."))
     assert acknowledged or point != "after the answer"
-    assert len(await stories_told(klaviyo)) == (point == "outbox.sent")
+    assert len(await stories_told(klaviyo)) == (point in SENT)
 
-    async with world(state, klaviyo.url, identity=identity) as after:
+    async with world(
+        state, klaviyo.url, database_url=database_url, lease_seconds=LEASE_SECONDS, identity=identity
+    ) as after:
         client = await after.visitor(Authorization=f"Bearer {token()}", **KEY)
         assert len((await client.get("/api/v1/stories")).json()) == (point != "stories.written")
         again = (await client.post("/api/v1/stories", json={"minutes": 4})).json()

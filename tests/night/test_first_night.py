@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import text
 
 from aioklaviyo import Klaviyo, ProfileAttributes
+from databases import on_both_databases
 from klaviyo_emulator.testing import RunningEmulator
 from night_klaviyo import events_at, profiles_at
 from world import World
+
+pytestmark = on_both_databases
 
 _DAY = timedelta(days=1)
 

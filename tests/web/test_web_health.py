@@ -1,37 +1,69 @@
 """Alive, and ready."""
 
-import httpx2
+import asyncio
+
 import pytest
 from fastapi import FastAPI
 
 from dreamflow.kit.db import DatabaseUnavailable
 from dreamflow.kit.errors import Unavailable
 from dreamflow.web import health
+from dreamflow.web.health import Check, Readiness
+from web.web_errors import client_of
 
 
-async def ask(path: str, error: Exception | None) -> httpx2.Response:
-    async def ready() -> None:
+def that_raises(error: Exception | None) -> Check:
+    async def check() -> None:
         if error is not None:
             raise error
 
+    return check
+
+
+async def ask(path: str, readiness: Readiness) -> tuple[int, dict[str, str]]:
     app = FastAPI()
-    app.include_router(health.router(ready))
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1") as client:
-        return await client.get(path)
+    app.include_router(health.router(readiness))
+    async with client_of(app) as client:
+        response = await client.get(path)
+    return response.status_code, response.json()
 
 
 @pytest.mark.parametrize("error", [None, Unavailable("Canary"), DatabaseUnavailable("Canary")])
 async def test_a_process_that_answers_is_alive_whatever_it_leans_on(error: Exception | None) -> None:
-    response = await ask("/livez", error)
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    readiness = Readiness(that_raises(error))
+    readiness.drain()
+    assert await ask("/livez", readiness) == (200, {"status": "ok"})
 
 
 async def test_a_house_whose_database_takes_writes_is_ready() -> None:
-    response = await ask("/readyz", None)
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert await ask("/readyz", Readiness(that_raises(None))) == (200, {"status": "ok"})
 
 
 @pytest.mark.parametrize("error", [Unavailable("Canary"), DatabaseUnavailable("Canary")])
 async def test_a_house_whose_database_is_away_is_not_ready_and_does_not_say_why(error: Exception) -> None:
-    response = await ask("/readyz", error)
-    assert (response.status_code, response.json()) == (503, {"status": "unready"})
+    assert await ask("/readyz", Readiness(that_raises(error))) == (503, {"status": "unready"})
+
+
+async def test_every_part_that_is_required_counts_also_one_that_came_later() -> None:
+    readiness = Readiness(that_raises(None))
+    readiness.require(that_raises(Unavailable("Canary")))
+    assert await ask("/readyz", readiness) == (503, {"status": "unready"})
+
+
+async def test_a_part_that_does_not_say_in_time_does_not_work() -> None:
+    async def silent() -> None:
+        await asyncio.Event().wait()
+
+    assert await ask("/readyz", Readiness(silent, patience_seconds=0.01)) == (503, {"status": "unready"})
+
+
+async def test_a_house_that_is_going_to_end_says_so_before_it_asks_anybody() -> None:
+    def asked() -> None:
+        raise AssertionError("the database was asked")
+
+    async def check() -> None:
+        asked()
+
+    readiness = Readiness(check)
+    readiness.drain()
+    assert await ask("/readyz", readiness) == (503, {"status": "draining"})

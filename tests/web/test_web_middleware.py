@@ -181,6 +181,23 @@ async def test_a_caller_who_leaves_ends_the_request(failing: Failing) -> None:
     assert [entry["event"] for entry in logs] == ["web.request"]
 
 
+async def test_each_request_is_counted_as_it_is_logged() -> None:
+    counted: list[tuple[str, str, int, float]] = []
+    ticks = count(start=100.0, step=0.25)
+    inner = app_that(Failing())
+    app = Envelope(inner, SeededIds(1), lambda *each: counted.append(each), monotonic=lambda: next(ticks))
+    await exchange(app, method="GET", path="/api/v1/things/4711")
+    await exchange(app, method="GET", path="/Canary")
+    assert counted == [("GET", "/api/v1/things/{thing}", 200, 0.25), ("GET", "unmatched", 404, 0.25)]
+
+
+@pytest.mark.parametrize("is_ending", [True, False])
+async def test_a_process_that_is_going_to_end_keeps_no_connection_open(is_ending: bool) -> None:  # noqa: FBT001
+    app = Envelope(app_that(Failing()), SeededIds(1), is_ending=lambda: is_ending)
+    begun, *_ = await exchange(app, method="GET", path="/evening")
+    assert ((b"connection", b"close") in begun["headers"]) == is_ending
+
+
 async def test_what_is_not_http_passes_untouched() -> None:
     seen: list[Any] = []
 

@@ -16,13 +16,15 @@ from fastapi.responses import HTMLResponse, Response
 from structlog.testing import capture_logs
 
 import dreamflow
+from dreamflow.bootstrap import CannotOpen, NotInstalled
 from dreamflow.families import FamilyExists, FamilyNotFound
 from dreamflow.identity.errors import InvalidToken, MissingToken
-from dreamflow.kit.db import DatabaseUnavailable, SchemaTooNew
+from dreamflow.kit.db import DatabaseUnavailable, SchemaTooNew, SchemaTooOld
 from dreamflow.kit.errors import DreamFlowError, FieldError, Invalid, Refused
 from dreamflow.kit.idempotency import KeyReused
 from dreamflow.kit.private_file import UnusablePrivateFile
 from dreamflow.kit.turn import TurnTaken
+from dreamflow.outbox import LeaseLost
 from dreamflow.settings import SettingsError
 from dreamflow.stories.rules.pack import PackError
 from dreamflow.web.problems import status_of
@@ -47,8 +49,18 @@ def every_error() -> list[type[DreamFlowError]]:
 
 
 ERRORS = every_error()
-OURS_TO_MEND = {SchemaTooNew, SettingsError, UnusablePrivateFile, TurnTaken, PackError}
-"""An installation or a pack is broken: most stop the program before it answers, and no caller can do anything."""
+OURS_TO_MEND = {
+    CannotOpen,
+    LeaseLost,
+    NotInstalled,
+    PackError,
+    SchemaTooNew,
+    SchemaTooOld,
+    SettingsError,
+    TurnTaken,
+    UnusablePrivateFile,
+}
+"""An installation or a pack is broken, or a worker slept: no request meets it, and no caller can do anything."""
 
 
 def test_every_expected_error_has_a_status_chosen_on_purpose() -> None:

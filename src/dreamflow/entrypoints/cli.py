@@ -26,6 +26,12 @@ config_app = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 app.add_typer(config_app, name="config")
 packs_app = typer.Typer(no_args_is_help=True, help="Look at content packs.")
 app.add_typer(packs_app, name="packs")
+outbox_app = typer.Typer(
+    no_args_is_help=True, help="Look at what waits or was sent to Klaviyo, and see to dead letters."
+)
+app.add_typer(outbox_app, name="outbox")
+db_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
+app.add_typer(db_app, name="db")
 
 
 class Switch(StrEnum):
@@ -33,6 +39,16 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
+
+
+class State(StrEnum):
+    """Of a delivery; see `dreamflow.outbox.DeliveryState`."""
+
+    DEAD = "dead"
+    PENDING = "pending"
+    WITHHELD = "withheld"
+    SUPERSEDED = "superseded"
+    DELIVERED = "delivered"
 
 
 class Behaviour(StrEnum):
@@ -109,10 +125,31 @@ def serve() -> None:
 
 @app.command()
 def worker() -> None:
-    """Deliver to Klaviyo in a process of its own, on the same database as `serve`."""
+    """Deliver to Klaviyo in a process of its own, on the same database as `serve`; any number may run.
+
+    They share the work out among themselves; what a dead one held goes to the others after
+    DREAMFLOW_WORKER__LEASE_SECONDS. With DREAMFLOW_REDIS__URL they keep Klaviyo's limits together, which several need.
+    DREAMFLOW_WORKER__PORT opens /livez, /readyz and /metrics.
+    """
     from dreamflow.entrypoints.worker import run
 
     run(_configured(), Console(stderr=True))
+
+
+@app.command()
+def relay(
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin with the oldest that waits: the topic has lost something.")
+    ] = False,
+) -> None:
+    """Publish what waits for delivery to Kafka, for workers that share the work out through a consumer group.
+
+    Needed where DREAMFLOW_KAFKA__BOOTSTRAP is set. Only one relay is active; others stand by and take over within
+    DREAMFLOW_WORKER__LEASE_SECONDS. It makes the topic when it is missing. What is published are pointers: random ids.
+    """
+    from dreamflow.entrypoints.relay import run
+
+    run(_configured(), Console(stderr=True), again=again)
 
 
 # The port is klaviyo_emulator.DEFAULT_PORT, which is not imported here: `--help` stays quick, and a test compares.
@@ -214,6 +251,78 @@ def story(
     run(seed=seed, minutes=minutes, theme=theme, children=child or ["Ada:5"], as_json=as_json)
 
 
+@outbox_app.command()
+def ls(
+    state: Annotated[State, typer.Option(help="How they ended, or pending for what waits.")] = State.DEAD,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    dropped: Annotated[bool, typer.Option("--dropped", help="The dead letters that were dropped, and only those.")] = (
+        False
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, newest first: id, family, name, since when, and why. Never what they say.
+
+    Without an option: the dead letters, which Klaviyo refused for a reason that will not change by itself. Mend the
+    cause, then send them again with `dreamflow outbox requeue`, or give them up with `dreamflow outbox drop`.
+    """
+    if dropped and state is not State.DEAD:
+        raise typer.BadParameter("Only dead letters are dropped.", param_hint="--dropped")
+    from dreamflow.entrypoints.outbox import ls as run
+
+    run(_settings(), state=state.value, limit=limit, dropped=dropped, as_json=as_json)
+
+
+@outbox_app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Of a delivery, as `dreamflow outbox ls` prints it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show all about one delivery: exactly what would be sent or was, its batch, failed tries, and the reason.
+
+    It is a family's data; it is shown on the operator's own machine and goes nowhere else.
+    """
+    from dreamflow.entrypoints.outbox import show as run
+
+    run(_settings(), id_, as_json=as_json)
+
+
+@outbox_app.command()
+def requeue(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Dead letters; all of them or none.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dead letter that was not dropped.")] = False,
+    reason_like: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With --all: only those whose reason contains this.")
+    ] = None,
+    as_new: Annotated[
+        bool, typer.Option("--as-new", help="Let Klaviyo's flows act on them; they may send mail.")
+    ] = False,
+) -> None:
+    """Send dead letters again, after all that waits; a running worker takes them up by itself.
+
+    Consent is asked again before they go. Events go as backfill: Klaviyo records them and no flow acts on what is
+    long past, unless --as-new says so. Of an old profile update only that goes which no newer one has said.
+    Example: dreamflow outbox requeue --all --reason-like invalid_phone
+    """
+    from dreamflow.entrypoints.outbox import requeue as run
+
+    run(_settings(), ids or [], everything=everything, reason_like=reason_like, as_new=as_new)
+
+
+@outbox_app.command()
+def drop(
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Dead letters; all of them or none.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="For whoever asks later; no names. Needed.")],
+) -> None:
+    """Give dead letters up for good.
+
+    They stay dead and counted, and what they said is deleted. `dreamflow outbox ls --dropped` lists them, until they
+    are removed with all else that ended, after DREAMFLOW_OUTBOX__KEEP_DAYS.
+    """
+    from dreamflow.entrypoints.outbox import drop as run
+
+    run(_settings(), ids, reason=reason)
+
+
 @packs_app.command()
 def lint(
     folder: Annotated[
@@ -245,6 +354,32 @@ def bench(
     settings = _settings()
     folder = settings.data_dir if data is None else data
     run(name, short=short, as_json=as_json, data=folder, state_dir=settings.state_dir)
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this version's schema, and say from which to which.
+
+    PostgreSQL is migrated by this command only: `serve` and `worker` refuse a schema that is older than they are. A
+    file in the state folder is also migrated when the program starts.
+    """
+    from dreamflow.entrypoints.database import run
+
+    run(_settings())
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look whether everything is well: one line for each part, and what to do; exit status 1 when there is trouble.
+
+    It looks at settings, keys, the database and its schema, the books, what waits and for how long, dead letters,
+    workers, clocks, Klaviyo, Redis and Kafka. It changes nothing, and prints nothing of any family.
+    """
+    from dreamflow.entrypoints.doctor import run
+    from dreamflow.kit.logging import configure
+
+    configure(json=False, level="ERROR")
+    run(as_json=as_json)
 
 
 @config_app.command()

@@ -16,14 +16,21 @@ from rich.console import Console
 from dreamflow.bootstrap import DATABASE, House, Mirror, Overrides, build, open_database
 from dreamflow.entrypoints import show
 from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, tonight
-from dreamflow.entrypoints.http import CannotServe, mirror_of
+from dreamflow.entrypoints.http import CannotServe, delivering, mirror_of
 from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
 from dreamflow.entrypoints.serving import run as run_loop
 from dreamflow.families import Family
 from dreamflow.identity import demo_account
 from dreamflow.kit.clock import OffsetClock, SystemClock
 from dreamflow.kit.turn import TurnTaken, turn
-from dreamflow.settings import IdentitySettings, KlaviyoSettings, Settings
+from dreamflow.settings import (
+    DatabaseSettings,
+    IdentitySettings,
+    KafkaSettings,
+    KlaviyoSettings,
+    RedisSettings,
+    Settings,
+)
 from dreamflow.simulation import demo_families
 from dreamflow.stories import Request
 from klaviyo_emulator import Emulator, EmulatorConfig
@@ -86,7 +93,8 @@ async def _demo(settings: Settings, options: DemoOptions, folder: Path, begins: 
         await _show_tonight(house, mirror, console, stop)
         if not options.once and not stop.is_set():
             _say_where(console, app_socket, emulator_socket)
-            await mirror.worker.run(stop, poll_seconds=settings.worker.poll_seconds)
+            async with delivering(house, stop, settings.worker.poll_seconds):
+                await stop.wait()
         console.print("Good night.")
 
 
@@ -133,11 +141,18 @@ async def _family(house: House, key: str) -> Family:
 
 
 def _demo_settings(settings: Settings, folder: Path, emulator_url: str) -> Settings:
-    """The demo never talks to a real account, whatever the environment says."""
+    """The demo never talks to a real account, nor to a real database, whatever the environment says."""
     klaviyo = KlaviyoSettings(api_key=SecretStr("pk_demo"), base_url=emulator_url)
-    return settings.model_copy(
-        update={"state_dir": folder, "klaviyo": klaviyo, "identity": IdentitySettings(), "failpoint": ""}
-    )
+    update = {
+        "state_dir": folder,
+        "database": DatabaseSettings(),
+        "redis": RedisSettings(),
+        "kafka": KafkaSettings(),
+        "klaviyo": klaviyo,
+        "identity": IdentitySettings(),
+        "failpoint": "",
+    }
+    return settings.model_copy(update=update)
 
 
 def _say_where(console: Console, app: socket.socket, emulator: socket.socket) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from rich.console import Console
 
@@ -11,10 +11,7 @@ from dreamflow.entrypoints.failures import CannotRun
 from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
 from dreamflow.entrypoints.serving import run as run_loop
 from dreamflow.identity import DEMO_ISSUER
-from dreamflow.kit.turn import TurnTaken, turn
 from dreamflow.settings import Settings
-
-_LAST_SEND_SECONDS = 5.0
 
 
 class CannotServe(CannotRun):
@@ -39,12 +36,17 @@ async def _serve(settings: Settings, console: Console) -> None:
         sock = stack.enter_context(bind(settings.http.host, settings.http.port))
         house = await stack.enter_async_context(build(settings))
         console.print(await klaviyo_line(house.mirror))
-        if house.mirror is not None and settings.worker.embedded:
-            await stack.enter_async_context(delivering(house.mirror, stop, settings.worker.poll_seconds))
+        if settings.worker.embedded:
+            await stack.enter_async_context(delivering(house, stop, settings.worker.poll_seconds))
+            if house.mirror is not None:
+                house.readiness.require(house.mirror.delivers)
         # Entered last, so that it closes first: nobody is let in while the rest stops.
         await stack.enter_async_context(serving(house.app, sock))
         console.print(f"Dream Flow is open at {url_of(sock)}")
         await stop.wait()
+        # Whoever sends requests here by what /readyz says has to notice before the door closes.
+        house.readiness.drain()
+        await asyncio.sleep(settings.http.drain_seconds)
 
 
 def mirror_of(house: House) -> Mirror:
@@ -59,28 +61,19 @@ def mirror_of(house: House) -> Mirror:
 
 
 @asynccontextmanager
-async def delivering(mirror: Mirror, stop: asyncio.Event, poll_seconds: float) -> AsyncGenerator[None]:
-    """Deliver while the block runs, as the only worker on this database; at its end the send under way may finish.
+async def delivering(house: House, stop: asyncio.Event, poll_seconds: float) -> AsyncGenerator[None]:
+    """Deliver and see to the house while the block runs; without an account nothing is sent.
 
-    Raises:
-        CannotServe: another process delivers already.
+    At its end what is being sent may finish, and what this process holds is given back.
     """
-    with ExitStack() as held:
-        try:
-            held.enter_context(turn(mirror.worker_turn))
-        except TurnTaken:
-            raise CannotServe(
-                "Another process delivers for this database already. Stop it, or set DREAMFLOW_WORKER__EMBEDDED=false."
-            ) from None
-        task = asyncio.create_task(mirror.worker.run(stop, poll_seconds=poll_seconds))
-        try:
-            yield
-        finally:
-            stop.set()
-            # What is cut off after this goes out again at the next start; its id makes the repeat harmless.
-            await asyncio.wait({task}, timeout=_LAST_SEND_SECONDS)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    tasks = [asyncio.create_task(house.upkeep.run(stop))]
+    if house.mirror is not None:
+        tasks.append(asyncio.create_task(house.mirror.worker.run(stop, poll_seconds=poll_seconds)))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def klaviyo_line(mirror: Mirror | None) -> str:

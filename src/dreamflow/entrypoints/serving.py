@@ -38,7 +38,8 @@ def bind(host: str, port: int) -> socket.socket:
         sock.close()
         why = error.strerror if isinstance(error, OSError) else error
         raise PortTaken(
-            f"Cannot listen on {host}:{port} ({why}). Choose another port: --port, or DREAMFLOW_HTTP__PORT for serve."
+            f"Cannot listen on {host}:{port} ({why}). Choose another port: --port, DREAMFLOW_HTTP__PORT for serve, "
+            "DREAMFLOW_WORKER__PORT for worker."
         ) from error
     sock.listen(_BACKLOG)
     return sock
@@ -92,13 +93,13 @@ def stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def stopping(number: int) -> None:
+    def stopping() -> None:
         stop.set()
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
-        # What comes next is the default: the operating system ends the process.
-        signal.signal(number, signal.SIG_DFL)
+            # What comes next, of either kind, is for the operating system: it ends the process.
+            signal.signal(each, signal.SIG_DFL)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping, number)
+        loop.add_signal_handler(number, stopping)
     return stop

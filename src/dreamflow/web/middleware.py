@@ -1,4 +1,4 @@
-"""What happens to every request: an id, a size limit, safe headers, one log line.
+"""What happens to every request: an id, a size limit, safe headers, one log line, one count.
 
 The log line has the route's pattern instead of the path, so that an id or a typed value never lands in a log. Of what
 is mounted it has the mount alone.
@@ -36,18 +36,37 @@ _FILE_STATUSES: Final = frozenset({200, 304})  # the file, or: the one you have 
 _log = structlog.get_logger()
 
 
+Count = Callable[[str, str, int, float], None]
+"""Told of a request that was answered: method, route's pattern, status, seconds."""
+
+
+def uncounted(_method: str, _route: str, _status: int, _seconds: float) -> None:
+    """Nobody counts."""
+
+
 class Envelope:
     """ASGI middleware around the whole app.
 
     Args:
         app: what it wraps.
         ids: for request ids.
+        count: told of each request.
+        is_ending: whether the process is about to end; then every connection ends with its answer.
         monotonic: seconds for durations.
     """
 
-    def __init__(self, app: ASGIApp, ids: Ids, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        ids: Ids,
+        count: Count = uncounted,
+        is_ending: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
         self._ids = ids
+        self._count = count
+        self._is_ending = is_ending
         self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +91,9 @@ class Envelope:
                 # Everything but a file of ours is somebody's evening, or a mistake: it stays out of every cache.
                 is_ours = scope["path"].startswith("/static/") and status in _FILE_STATUSES
                 headers["cache-control"] = "max-age=3600" if is_ours else "no-store"
+                if self._is_ending():
+                    # Else the caller's next request could cross with our closing, and get no answer.
+                    headers["connection"] = "close"
             await send(message)
 
         try:
@@ -83,12 +105,14 @@ class Envelope:
                 answer: Response = await scope["app"].exception_handlers[Exception](Request(scope), error)
                 await answer(scope, receive, sending)
         finally:
+            seconds, route = self._monotonic() - began, _pattern(scope)
+            self._count(scope["method"], route, status, seconds)
             _log.info(
                 "web.request",
                 method=scope["method"],
-                route=_pattern(scope),
+                route=route,
                 status=status,
-                milliseconds=round((self._monotonic() - began) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
                 request_id=scope["request_id"],
             )
 
