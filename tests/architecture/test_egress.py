@@ -1,6 +1,7 @@
 """All that may leave the house, in one table: a new field is a decision, made here and in the pages."""
 
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import dreamflow
 from architecture.architecture_texts import pages, rows, section
 from dreamflow.families import CONSENT_TEXTS, Purpose
 from dreamflow.outbox import Envelope, Outbound, OutboundEvent, OutboundProfile, Outgoing
-from dreamflow.outbox.adapters.sql import _row
+from dreamflow.outbox.adapters.sql.appending import row_of
 from dreamflow.subscriptions.events import SubscriptionCreated
 
 STORY = {"story_id", "theme_id", "theme_category", "minutes", "plan_version", "arm"}
@@ -133,9 +134,10 @@ def test_an_event_is_written_with_schema_and_seq_and_a_full_hour() -> None:
     at = datetime(2026, 11, 23, 19, 47, 31, 5, tzinfo=UTC)
     event = SubscriptionCreated(tier="free", effective_at=at.replace(minute=0, second=0, microsecond=0))
     envelope = Envelope("id", "parent", "t", at, {"kept": "here"}, (Outgoing(event, "entry"),))
-    row: dict[str, Any] = _row(envelope, seq=7, part=0, number=3, outgoing=envelope.outgoing[0])
-    assert row["body"].keys() == set(SubscriptionCreated.model_fields) | {"schema", "seq"}
-    assert row["body"]["seq"] == 3  # counted per parent, not the place in the journal
+    row: dict[str, Any] = row_of(envelope, envelope.outgoing[0], place=0, number=3)
+    body = json.loads(row["body"])
+    assert body.keys() == set(SubscriptionCreated.model_fields) | {"schema", "seq"}
+    assert body["seq"] == 3  # counted per parent, not the place in the journal
     assert row["occurred_at"] == datetime(2026, 11, 23, 19, tzinfo=UTC)
     assert row["ledger_entry"] == "entry"
 

@@ -9,8 +9,10 @@ FACADES = {
         evening_of""",
     "identity": """DEMO_ISSUER Account Caller DemoIssuer IdentityService InvalidToken IssuerConfig KeySource
         MissingToken ParentId Role demo_account""",
-    "outbox": """Batch Books ConsentGate Delivery DeliveryKind DeliveryService DeliveryState DeliveryStore Envelope
-        MirrorUnavailable Outbound OutboundEvent OutboundProfile Outgoing Received ReceivedEvent Sink leaving_time""",
+    "outbox": """Batch Books ConsentGate DeadLetterService Delivery DeliveryKind DeliveryService DeliveryState
+        DeliveryStore DueJob Entry Envelope Lane LeaseLost Letter Limits MirrorUnavailable NotDead Observer Outbound
+        OutboundEvent OutboundProfile Outgoing Received ReceivedEvent Requeued Sink UnknownDelivery Upkeep WholeLetter
+        leaving_time""",
     "profiles": "ProfileService ProfileSource ProfileView",
     "stories": """Brief ChildId Chosen Content Draft Fact Listener Memory Night NobodyListens Novelty Outcome Passage
         PassageKind Plan Reason Request Story StoryId StoryNotFound StoryService StoryStore Theme ThemeId Tonight Wishes

@@ -105,6 +105,13 @@ def test_every_setting_is_in_the_architecture() -> None:
     assert listed == dict(_settings(Settings, PREFIX)) | dict(_settings(IssuerSettings, ""))
 
 
+def test_every_metric_is_in_the_architecture() -> None:
+    listed = {row[0].strip("`") for row in rows(section(pages()[ARCHITECTURE], "Health, metrics, endings"))}
+    sources = [SOURCES / "dreamflow" / path for path in ("outbox/adapters/metrics.py", "web/metrics.py")]
+    made = {name for path in sources for name in re.findall(r'"(dreamflow_\w+)"', path.read_text())}
+    assert {name.split("{")[0].removesuffix("_total") for name in listed} == made
+
+
 def test_the_example_of_issuers_is_accepted() -> None:
     (example,) = re.findall(r"ISSUERS='(.+?)'", pages()[ARCHITECTURE], re.DOTALL)
     (issuer,) = json.loads(example)
