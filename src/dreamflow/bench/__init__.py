@@ -18,6 +18,7 @@ class BenchName(StrEnum):
     """The benches there are; each is the module of its name."""
 
     CLIENT = "client"
+    DELIVERY = "delivery"
     EMULATOR = "emulator"
 
 
