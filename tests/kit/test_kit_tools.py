@@ -1,5 +1,6 @@
 """Clocks, ids, times in the database, secrets, logs and failpoints."""
 
+import errno
 import io
 import json
 import logging
@@ -21,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 from sqlalchemy.exc import StatementError
+from typing_extensions import override
 
 from dreamflow.kit import logging as kit_logging
 from dreamflow.kit import private_file, urls
@@ -186,6 +188,19 @@ def test_what_libraries_log_is_told_without_their_words() -> None:
         ("library.log", "some.library", "ValueError"),
     ]
     assert "Canary" not in stream.getvalue()
+
+
+class FullDisk(io.StringIO):
+    @override
+    def write(self, s: str, /) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+
+@pytest.mark.usefixtures("_restored_logging")
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "exception", "critical"])
+def test_a_log_that_cannot_be_written_hurts_nobody(level: str) -> None:
+    kit_logging.configure(json=True, level="DEBUG", stream=FullDisk())
+    getattr(structlog.get_logger(), level)("something.happened")
 
 
 @pytest.mark.usefixtures("_restored_logging")

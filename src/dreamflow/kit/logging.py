@@ -7,6 +7,7 @@ because their messages may quote what a parent typed.
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -27,6 +28,17 @@ class _Wordless(logging.Handler):
         )
 
 
+class _Lines(structlog.PrintLogger):
+    """Writes lines. One that cannot be written is lost: a full disk must end neither a request nor delivery."""
+
+    @override
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = error = exception = critical = fatal = failure = err = msg
+
+
 def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Set up logging for the process; called once, by an entry point."""
     renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
@@ -38,7 +50,7 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: _Lines(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Wordless()], force=True)
