@@ -67,7 +67,7 @@ async def kafka_topic(kafka: KafkaProcess) -> str:
 
 @pytest.fixture
 def kafka_process(kafka_to_run: KafkaInstallation, tmp_path: Path) -> Iterator[KafkaProcess]:
-    """A broker of this test's own, running, to be stopped, killed and started."""
+    """A broker of this test's own, to be stopped, killed and started: the shared one has many logs to mend by then."""
     process = KafkaProcess(kafka_to_run, tmp_path)
     process.start()
     try:

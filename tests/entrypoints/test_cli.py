@@ -240,8 +240,17 @@ def test_config_check_shows_settings_and_hides_secrets(tmp_path: Path) -> None:
     assert "pk_very_secret" not in ran.stdout
 
 
-def test_the_demo_once_prints_the_plan_the_story_and_what_klaviyo_has(tmp_path: Path) -> None:
-    ran = dreamflow("demo", "--once", "--data", str(tmp_path), DREAMFLOW_KLAVIYO__API_KEY="pk_real_account")
+# Nobody listens there: whoever asked would end.
+REAL = {
+    "DREAMFLOW_KLAVIYO__API_KEY": "pk_real_account",
+    "DREAMFLOW_DATABASE__URL": "postgresql://real@127.0.0.1:9/families",
+    "DREAMFLOW_REDIS__URL": "redis://127.0.0.1:9",
+    "DREAMFLOW_KAFKA__BOOTSTRAP": "127.0.0.1:9",
+}
+
+
+def test_the_demo_once_prints_the_plan_the_story_and_what_klaviyo_has_and_touches_nothing_real(tmp_path: Path) -> None:
+    ran = dreamflow("demo", "--once", "--data", str(tmp_path), **REAL)
     assert ran.returncode == 0, ran.stderr
     assert "Turns are shared" in ran.stdout
     assert "Noah" in ran.stdout

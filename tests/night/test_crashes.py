@@ -24,10 +24,8 @@ POINTS = [
     ("sqlite", "after the answer"),
     ("sqlite", "outbox.claimed"),
     ("sqlite", "outbox.sent"),
-    *(
-        pytest.param("postgres", point, marks=pytest.mark.postgres)
-        for point in ("stories.committed", "outbox.cutting", "outbox.settling")
-    ),
+    # The server hears of the end of a process that was in the middle of a transaction, and lets go of its rows.
+    pytest.param("postgres", "outbox.settling", marks=pytest.mark.postgres),
 ]
 LEASE_SECONDS = 1.0  # whoever comes next takes over when it has run out
 SENT = {"outbox.sent", "outbox.settling"}

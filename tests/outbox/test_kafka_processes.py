@@ -25,7 +25,7 @@ from kafka_server import create_topic
 
 pytestmark = pytest.mark.kafka
 SEED = 11
-WAVE = 300
+WAVE = 120
 ASLEEP_SECONDS = 2.5
 """Longer than the lease, and than the group waits."""
 
@@ -53,9 +53,9 @@ async def until_ended(database: Database, count: int) -> None:
 async def test_relay_and_workers_may_die_and_sleep_and_nothing_is_lost_doubled_or_late(
     tmp_path: Path, kafka: KafkaProcess, kafka_topic: str
 ) -> None:
-    house = await asyncio.to_thread(sqlite_house, tmp_path / "house", 60, SEED)
+    house = await asyncio.to_thread(sqlite_house, tmp_path / "house", 20, SEED)
     envelopes = list(facts(3 * WAVE, house.families, SEED))
-    settings = {"KAFKA__BOOTSTRAP": kafka.bootstrap, "KAFKA__TOPIC": kafka_topic, "WORKER__BULK_FROM": "30"}
+    settings = {"KAFKA__BOOTSTRAP": kafka.bootstrap, "KAFKA__TOPIC": kafka_topic, "WORKER__BULK_FROM": "15"}
     with ExitStack() as stack:
         klaviyo = stack.enter_context(account(SEED))
         relay = stack.enter_context(house.program("relay", klaviyo.url, **settings, FAILPOINT="relay.published"))
@@ -67,7 +67,7 @@ async def test_relay_and_workers_may_die_and_sleep_and_nothing_is_lost_doubled_o
             await database.write(lambda connection: append(connection, envelopes[:WAVE]))
             assert await asyncio.to_thread(relay.wait, 60) == -signal.SIGKILL, "it died before it moved its cursor"
             relay.start(DREAMFLOW_FAILPOINT="")
-            await until_two_work(database)
+            await until_leased(database, 32, 32)
             await database.write(lambda connection: append(connection, envelopes[WAVE : 2 * WAVE]))
             await until_ended(database, WAVE + WAVE // 10)
             async with stopped(second.pid):
@@ -76,6 +76,7 @@ async def test_relay_and_workers_may_die_and_sleep_and_nothing_is_lost_doubled_o
             await until_ended(database, 2 * WAVE + WAVE // 10)
             first.kill()
             await until_ended(database, (await books(database)).accepted)
+            await until_leased(database, 64)
             assert [await asyncio.to_thread(each.stop) for each in (second, relay)] == [0, 0]
             found = await audit(database, klaviyo, [each.id for each in envelopes])
             # The sleeper may have been about to send: that request arrives late, again, and has no effect.
@@ -84,11 +85,14 @@ async def test_relay_and_workers_may_die_and_sleep_and_nothing_is_lost_doubled_o
             await nobody_alive_holds_anything(database)
 
 
-async def until_two_work(database: Database) -> None:
-    """Wait until two workers have halves of the partitions."""
-    query = "SELECT count(*) FROM leases WHERE owner IS NOT NULL AND pool = 'delivery' GROUP BY owner"
+async def until_leased(database: Database, *shares: int) -> None:
+    """Wait until so many workers hold so many partitions each, and nobody else is missed."""
+    query = (
+        "SELECT count(partition) FROM workers LEFT JOIN leases ON owner = workers.id AND leases.pool = 'delivery' "
+        "WHERE workers.pool = 'delivery' GROUP BY workers.id"
+    )
     async with asyncio.timeout(60):
-        while await database.read(lambda c: c.exec_driver_sql(query).scalars().all()) != [32, 32]:  # noqa: ASYNC110
+        while await database.read(lambda c: c.exec_driver_sql(query).scalars().all()) != [*shares]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

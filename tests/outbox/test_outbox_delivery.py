@@ -95,6 +95,10 @@ async def test_a_fact_without_an_outgoing_form_causes_no_delivery(outbox: Outbox
     assert len(await outbox.facts()) == 1
 
 
+def test_no_fact_writes_nothing() -> None:
+    append(None, [])  # pyright: ignore[reportArgumentType] - it is not even looked at
+
+
 async def test_a_transaction_that_fails_leaves_neither_fact_nor_delivery(outbox: Outbox) -> None:
     def failing(connection: Connection) -> None:
         append(connection, [heard("e1")])

@@ -16,9 +16,9 @@ from kit.kit_house import SCRIPTS
 from outbox.outbox_fakes import empty_house
 from outbox.outbox_machine import OutboxMachine, run
 
-EXAMPLES, STEPS = 60, 15
+EXAMPLES, STEPS = 40, 15
 """A few seconds. For a day of it, raise these, and set `shrinks=True` to have a broken history made short."""
-FEW = 8
+FEW = 5
 """On a real server or file, a step takes many times as long."""
 
 T = TypeVar("T")

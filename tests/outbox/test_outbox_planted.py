@@ -20,8 +20,12 @@ from dreamflow.outbox.rules.outcomes import DELIVERED, Settle, Step
 from dreamflow.outbox.service import sending
 from outbox.outbox_machine import OutboxMachine, run
 
-EXAMPLES = 80
+EXAMPLES = 150
+"""A search ends with what it finds."""
 STEPS = 12
+CHANGES = frozenset({"leave", "fall_asleep", "wake_up", "decide", "the_clock_is_set"})
+CRASHES = CHANGES | {"crash", "deliver_while_somebody_changes_their_mind"}
+"""What does not matter for some bugs; without it the others come sooner."""
 
 # The package shows a table under the module's name.
 stored: Any = importlib.import_module("dreamflow.outbox.adapters.sql.deliveries")
@@ -209,31 +213,45 @@ def the_dead_are_never_buried(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plant", "broken"),
+    ("plant", "broken", "without"),
     [
-        (the_barrier_is_dropped, "two batches at a time|overtakes|out of order"),
-        (the_fence_is_dropped, "buried changed something|another shape|again after a recorded success|never ends"),
+        (the_barrier_is_dropped, "two batches at a time|overtakes|out of order", frozenset()),
+        (
+            the_fence_is_dropped,
+            "buried changed something|another shape|again after a recorded success|never ends",
+            frozenset(),
+        ),
         (
             a_dead_workers_batches_are_cut_anew,
             "another shape|dead, but nothing was wrong|said not to be sent|before the wait was over",
+            CHANGES,
         ),
-        (an_adopted_batch_counts_as_never_sent, "dead, but nothing was wrong|said not to be sent|another shape"),
-        (a_lost_answer_counts_as_none, "dead, but nothing was wrong|said not to be sent|another shape"),
-        (the_named_are_tried_again, "never ends"),
-        (the_rest_of_a_refused_batch_is_dropped, "dead, but nothing was wrong"),
-        (an_event_is_superseded_by_the_update_after_it, "an event was superseded"),
-        (consent_is_asked_for_once, "sent without consent"),
-        (updates_are_merged_across_an_event, "merged across something else"),
-        (updates_are_merged_across_consents, "merged across consents"),
-        (a_wait_is_ignored, "before the wait was over"),
-        (halving_loses_the_middle_one, "called delivered, but it is not there"),
-        (two_forms_of_a_fact_count_as_one, "books do not balance"),
-        (an_unexplained_refusal_is_the_end_of_all, "dead, but nothing was wrong"),
-        (the_dead_are_never_buried, "never ends|two batches"),
+        (
+            an_adopted_batch_counts_as_never_sent,
+            "dead, but nothing was wrong|said not to be sent|another shape",
+            CHANGES,
+        ),
+        (a_lost_answer_counts_as_none, "dead, but nothing was wrong|said not to be sent|another shape", CHANGES),
+        (the_named_are_tried_again, "never ends|two batches at a time", CRASHES),
+        (the_rest_of_a_refused_batch_is_dropped, "dead, but nothing was wrong", CRASHES),
+        (an_event_is_superseded_by_the_update_after_it, "an event was superseded|merged across consents", frozenset()),
+        (consent_is_asked_for_once, "sent without consent", CHANGES),
+        (updates_are_merged_across_an_event, "merged across something else", frozenset()),
+        (updates_are_merged_across_consents, "merged across consents", frozenset()),
+        (a_wait_is_ignored, "before the wait was over", frozenset()),
+        (halving_loses_the_middle_one, "called delivered, but it is not there", CRASHES),
+        (two_forms_of_a_fact_count_as_one, "books do not balance", frozenset()),
+        (an_unexplained_refusal_is_the_end_of_all, "dead, but nothing was wrong", CRASHES),
+        (the_dead_are_never_buried, "never ends|two batches", frozenset()),
     ],
     ids=lambda case: case.__name__ if callable(case) else "",
 )
-def test_the_machine_finds(plant: Plant, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_finds(plant: Plant, broken: str, without: frozenset[str], monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     with pytest.raises(AssertionError, match=broken):
-        run(OutboxMachine, examples=EXAMPLES, steps=STEPS, shrinks=False)
+        run(machine_without(without), examples=EXAMPLES, steps=STEPS, shrinks=False)
+
+
+def machine_without(rules: frozenset[str]) -> type[OutboxMachine]:
+    assert all(callable(getattr(OutboxMachine, name)) for name in rules)
+    return type("FewerRules", (OutboxMachine,), dict.fromkeys(rules)) if rules else OutboxMachine

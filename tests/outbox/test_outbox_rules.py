@@ -317,6 +317,7 @@ def test_a_refused_single_is_dead(lane: Lane, is_ambiguous: bool) -> None:  # no
     batch = batch_of(lane, "a1", is_ambiguous=is_ambiguous)
     assert next_step(batch, Rejected({"a1": "bad"})) == Settle({"a1": dead("bad")})
     assert next_step(batch, Rejected({})) == Settle({"a1": dead("refused")})
+    assert next_step(batch, OneByOne()) == Settle({"a1": dead("refused")}), "it was alone already"
 
 
 @pytest.mark.parametrize("lane", [Lane.EVENT, Lane.EVENTS, Lane.PROFILES])

@@ -195,6 +195,25 @@ async def test_erased_entries_are_passed_over(database: Database) -> None:
     assert await read_by(database) == ["e2", "e4"]
 
 
+async def test_one_whose_newest_unread_entries_were_erased_goes_on(database: Database) -> None:
+    subscribers = service(database, reader())
+    await write(database, quiet("e1"))
+    await drain(subscribers)
+    # Another subscriber of this process brings it about that the newest are known to be there, before they go.
+    await write(database, quiet("e2"), quiet("e3"))
+    both = service(database, reader("other"), reader(), chunk=1)
+    await both._journal.advance("other")
+    erased = delete(journal).where(journal.c.id.in_(["e2", "e3"]))
+    await database.write(lambda connection: connection.execute(erased))
+    assert not await both._journal.advance("reader")
+    async with counted_writes(database) as written:
+        assert not await both._journal.advance("reader")
+    assert written == [], "it looks no more for what is gone"
+    await write(database, quiet("e4"), quiet("e5"))
+    await drain(both)
+    assert await read_by(database) == ["e1", "e4", "e5"]
+
+
 async def test_two_workers_at_once_give_each_entry_once(another: Opening, database: Database) -> None:
     houses = [database, await another(), await another()]
     await write(database, *(quiet(f"e{number}") for number in range(60)))

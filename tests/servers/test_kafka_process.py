@@ -1,4 +1,7 @@
-"""The Kafka of tests and benches: what it keeps, what a group does, what it leaves behind."""
+"""The Kafka of tests and benches: what it keeps, what a group does, what it leaves behind.
+
+That one which was killed comes back with all it acknowledged is shown where workers use it, in tests/outbox.
+"""
 
 import asyncio
 import signal
@@ -6,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from dreamflow.bench.servers.kafka_installation import KafkaInstallation, kafka_installation
-from dreamflow.bench.servers.kafka_process import KafkaCluster, KafkaProcess, NoKafkaError
-from kafka_server import PARTITIONS, QUICK_CLIENT, QUICK_MEMBER, create_topic
+from dreamflow.bench.servers.kafka_process import KafkaProcess, NoKafkaError
+from kafka_server import PARTITIONS, QUICK_CLIENT, QUICK_MEMBER
 
 pytestmark = pytest.mark.kafka
 
@@ -92,8 +95,8 @@ async def test_a_topic_has_the_partitions_that_were_asked_for(kafka: KafkaProces
 
 async def test_records_arrive_once_in_their_partitions(kafka: KafkaProcess, kafka_topic: str) -> None:
     async with producing(kafka.bootstrap) as producer, consuming(kafka.bootstrap, kafka_topic) as consumer:
-        await send(producer, kafka_topic, range(1000))
-        assert await read(consumer, 1000) == list(range(1000))
+        await send(producer, kafka_topic, range(300))
+        assert await read(consumer, 300) == list(range(300))
 
 
 async def test_a_group_of_two_shares_and_hands_over(kafka: KafkaProcess, kafka_topic: str) -> None:
@@ -113,31 +116,6 @@ async def test_a_group_resumes_where_it_committed(kafka: KafkaProcess, kafka_top
         await consumer.commit({TopicPartition(kafka_topic, number): 1 for number in range(PARTITIONS)})
     async with consuming(kafka.bootstrap, kafka_topic) as consumer:
         assert await read(consumer, PARTITIONS) == list(range(PARTITIONS, 2 * PARTITIONS))
-
-
-async def test_a_killed_broker_comes_back_with_all_it_acknowledged(kafka_process: KafkaProcess) -> None:
-    await create_topic(kafka_process.bootstrap, "kept")
-    async with producing(kafka_process.bootstrap) as producer:
-        await send(producer, "kept", range(500))
-        kafka_process.kill()
-        assert not kafka_process.is_running
-        sending = asyncio.create_task(send(producer, "kept", range(500, 600)))
-        await asyncio.to_thread(kafka_process.start)
-        await asyncio.wait_for(sending, 20)
-    async with consuming(kafka_process.bootstrap, "kept") as consumer:
-        assert await read(consumer, 600) == list(range(600))
-
-
-async def test_one_of_three_may_be_away(kafka_cluster: KafkaCluster) -> None:
-    await create_topic(kafka_cluster.bootstrap, "copied", copies=3)
-    async with AsyncExitStack() as stack:
-        producer = await stack.enter_async_context(producing(kafka_cluster.bootstrap))
-        consumer = await stack.enter_async_context(consuming(kafka_cluster.bootstrap, "copied"))
-        await send(producer, "copied", range(500))
-        assert await read(consumer, 500) == list(range(500))
-        kafka_cluster.kill(2)
-        await asyncio.wait_for(send(producer, "copied", range(500, 1000)), 20)
-        assert await read(consumer, 500) == list(range(500, 1000))
 
 
 def test_it_does_not_outlive_who_started_it(kafka_to_run: KafkaInstallation, tmp_path: Path) -> None:

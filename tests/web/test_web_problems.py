@@ -25,6 +25,7 @@ from dreamflow.kit.idempotency import KeyReused
 from dreamflow.kit.private_file import UnusablePrivateFile
 from dreamflow.kit.turn import TurnTaken
 from dreamflow.outbox import LeaseLost
+from dreamflow.outbox.errors import UnusableTopic
 from dreamflow.settings import SettingsError
 from dreamflow.stories.rules.pack import PackError
 from dreamflow.web.problems import status_of
@@ -53,6 +54,7 @@ OURS_TO_MEND = {
     CannotOpen,
     LeaseLost,
     NotInstalled,
+    UnusableTopic,
     PackError,
     SchemaTooNew,
     SchemaTooOld,
