@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dreamflow.bench.delivery import api_kills, callers, failpoints, kills, night, outage, poison
+from dreamflow.bench.delivery import (
+    api_kills,
+    callers,
+    databases,
+    disk,
+    failpoints,
+    kills,
+    night,
+    outage,
+    poison,
+    raw,
+    soak,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +31,12 @@ GROUPS: tuple[Group, ...] = (
     api_kills.GROUP,
     callers.GROUP,
     outage.GROUP,
+    databases.GROUP,
     poison.GROUP,
+    disk.GROUP,
+    raw.GROUP,
     night.GROUP,
+    soak.GROUP,
 )
 
 

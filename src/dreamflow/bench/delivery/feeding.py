@@ -1,4 +1,4 @@
-"""What programs need that feed a house: its families as text, and its database."""
+"""What programs need that feed a house, as a line of text and an argument: its families, and its database."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dreamflow.bench.delivery.house import Known
-from dreamflow.bootstrap import DATABASE
+from dreamflow.bench.delivery.known import Known
 from dreamflow.kit.db import PostgresDatabase, SqliteDatabase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from dreamflow.bench.delivery.house import House
     from dreamflow.kit.db import Database
-
-
-def place_of(house: House) -> str:
-    """Where the database of a house is: a URL of PostgreSQL, or the file of SQLite."""
-    return house.url or str(house.state / DATABASE)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, Table, insert
 
 from dreamflow.bench.delivery.group import NotHereError
+from dreamflow.bench.delivery.known import Known
 from dreamflow.bench.delivery.program import Program
 from dreamflow.bench.servers.postgres_process import PostgresProcess, postgres_programs
 from dreamflow.bootstrap import DATABASE, MIGRATIONS
@@ -39,17 +40,6 @@ _ON_DISK: Final = Path("/var/tmp")  # noqa: S108 - a folder of ours is made in i
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A family: its parent's id, and the ledger entries that let things leave."""
-
-    parent: str
-    subject: str
-    """As its issuer calls the parent."""
-    service: str
-    suggestions: str
-
-
-@dataclass(frozen=True, slots=True)
 class House:
     """A migrated database, and what its programs are told."""
 
@@ -60,6 +50,11 @@ class House:
     url: str | None = field(repr=False)
     """Of the database, unless it is the file in the state folder."""
     families: Sequence[Known] = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """Where the database is: a URL of PostgreSQL, or the file of SQLite."""
+        return self.url or str(self.state / DATABASE)
 
     def environment(self, klaviyo_url: str, **more: str) -> dict[str, str]:
         """The environment of a program of this house; `more` are settings without their prefix.

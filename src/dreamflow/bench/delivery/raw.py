@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from dreamflow.bench.delivery import raw_bare
-from dreamflow.bench.delivery.feeding import families_line, place_of
+from dreamflow.bench.delivery.feeding import families_line
 from dreamflow.bench.delivery.group import Group, NotHereError
 from dreamflow.bench.delivery.house import postgres_house, postgres_server, sqlite_house
 from dreamflow.bench.model import Measured, Row, Skipped, at_least
@@ -24,6 +24,7 @@ from dreamflow.bench.subject import SubjectError, running
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Generator, Iterator, Mapping
+    from pathlib import Path
 
     from dreamflow.bench.delivery.house import House
     from dreamflow.bench.model import Lab, Outcome
@@ -84,24 +85,35 @@ class Pass:
 def measure(lab: Lab, seed: int) -> Iterator[Outcome]:
     """All rows."""
     size = SHORT if lab.short else FULL
-    numbers = iter(range(10**6))
-
-    def in_a_file() -> House:
-        return sqlite_house(lab.scratch / f"raw-{next(numbers)}", size.families, seed)
-
-    yield _one_by_one(SQLITE, in_a_file, size.sqlite, size.repetitions, seed)
-    yield _batched(SQLITE_BATCHED, in_a_file, size.sqlite_batched, size.repetitions, seed)
+    yield from on_sqlite(lab.scratch, size, seed)
     try:
-        with postgres_server() as server:
-
-            def on_a_server() -> House:
-                return postgres_house(server, lab.scratch / f"raw-{next(numbers)}", size.families, seed)
-
-            yield _one_by_one(POSTGRES, on_a_server, size.postgres, size.repetitions, seed)
-            yield _batched(POSTGRES_BATCHED, on_a_server, size.postgres_batched, size.repetitions, seed)
+        yield from on_postgres(lab.scratch, size, seed)
     except NotHereError as error:
         yield Skipped(POSTGRES.id, str(error))
         yield Skipped(POSTGRES_BATCHED.id, str(error))
+
+
+def on_sqlite(scratch: Path, size: RawSize, seed: int) -> Iterator[Measured]:
+    """The rows of SQLite; each repetition has a file of its own."""
+    numbers = iter(range(10**6))
+
+    def build() -> House:
+        return sqlite_house(scratch / f"raw-sqlite-{next(numbers)}", size.families, seed)
+
+    yield _one_by_one(SQLITE, build, size.sqlite, size.repetitions, seed)
+    yield _batched(SQLITE_BATCHED, build, size.sqlite_batched, size.repetitions, seed)
+
+
+def on_postgres(scratch: Path, size: RawSize, seed: int) -> Iterator[Measured]:
+    """The rows of PostgreSQL; each repetition has a database of its own. Raises NotHereError where there is none."""
+    numbers = iter(range(10**6))
+    with postgres_server() as server:
+
+        def build() -> House:
+            return postgres_house(server, scratch / f"raw-postgres-{next(numbers)}", size.families, seed)
+
+        yield _one_by_one(POSTGRES, build, size.postgres, size.repetitions, seed)
+        yield _batched(POSTGRES_BATCHED, build, size.postgres_batched, size.repetitions, seed)
 
 
 GROUP: Final = Group(rows=(SQLITE, SQLITE_BATCHED, POSTGRES, POSTGRES_BATCHED), measure=measure)
@@ -180,7 +192,7 @@ def _pass(
 def _enqueue(house: House, many: int, callers: int, batch: int, seed: int) -> Mapping[str, float]:
     numbers = {"--facts": many, "--callers": callers, "--batch": batch, "--seed": seed}
     given = [word for name, number in numbers.items() for word in (name, str(number))]
-    with running(f"{_HERE}.raw_enqueuing", place_of(house), *given, listens=True) as process:
+    with running(f"{_HERE}.raw_enqueuing", house.place, *given, listens=True) as process:
         _say(process, families_line(house.families))
         _line(process)  # all facts are made
         _say(process, "go\n")
@@ -190,7 +202,7 @@ def _enqueue(house: House, many: int, callers: int, batch: int, seed: int) -> Ma
 @contextmanager
 def _worker(house: House, many: int) -> Generator[subprocess.Popen[str]]:
     """A worker that is about to begin, until the block ends."""
-    with running(f"{_HERE}.raw_delivering", place_of(house), "--facts", str(many)) as process:
+    with running(f"{_HERE}.raw_delivering", house.place, "--facts", str(many)) as process:
         _line(process)
         yield process
 
