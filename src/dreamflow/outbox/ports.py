@@ -107,7 +107,7 @@ class DeliveryStore(Protocol):
         under_way: frozenset[str],
         room: Mapping[Lane, int],
         limits: Limits,
-        free: frozenset[Lane] = frozenset(Lane),
+        fresh: Mapping[Lane, int] | None = None,
         arrived: Sequence[str] | None = None,
     ) -> Sequence[Batch]:
         """What the worker should send now: its unfinished batches that are due, then new ones.
@@ -118,7 +118,7 @@ class DeliveryStore(Protocol):
             under_way: ids of batches that it is sending.
             room: how many more of each lane it can send.
             limits: of new batches.
-            free: lanes in which something new may be cut.
+            fresh: how many new ones of each lane may be cut at most. None means as many as there is room for.
             arrived: ids of deliveries; only these are cut into new batches. None means all in its partitions.
         """
         ...

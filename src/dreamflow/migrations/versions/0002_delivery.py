@@ -15,6 +15,7 @@ depends_on = None
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _WAITING = sa.text("batch IS NULL AND state = 'pending'")
 _BATCHED = sa.text("batch IS NOT NULL")
+_ENDED = sa.text("settled_at IS NOT NULL")
 _IN_A_BATCH = sa.text("batch IS NOT NULL AND state = 'pending'")
 
 
@@ -119,7 +120,9 @@ def _create_deliveries() -> None:
     )
     op.create_index("deliveries_of_parent", "deliveries", ["parent", "number"], unique=True)
     op.create_index("deliveries_of_batch", "deliveries", ["batch"], sqlite_where=_BATCHED, postgresql_where=_BATCHED)
-    op.create_index("deliveries_by_state", "deliveries", ["state", "settled_at"], unique=False)
+    op.create_index(
+        "deliveries_by_state", "deliveries", ["state", "settled_at"], sqlite_where=_ENDED, postgresql_where=_ENDED
+    )
     op.create_index("deliveries_waiting", "deliveries", ["seq"], sqlite_where=_WAITING, postgresql_where=_WAITING)
     op.create_index(
         "deliveries_in_a_batch", "deliveries", ["batch"], sqlite_where=_IN_A_BATCH, postgresql_where=_IN_A_BATCH
@@ -153,7 +156,8 @@ def _keep() -> None:
         "INSERT INTO deliveries (id, fact, parent, number, partition, kind, name, body, identity, purpose, "
         "ledger_entry, occurred_at, backfill, state, reason, batch, settled_at) "
         "SELECT d.id, j.id, d.parent, d.number, 0, d.kind, d.name, d.body, d.identity, d.purpose, d.ledger_entry, "
-        "d.occurred_at, d.backfill, d.state, d.reason, d.batch, d.settled_at "
+        "d.occurred_at, d.backfill, d.state, d.reason, d.batch, "
+        "CASE WHEN d.state <> 'pending' THEN coalesce(d.settled_at, d.occurred_at) END "
         "FROM deliveries_before d JOIN journal j ON j.seq = d.seq ORDER BY d.seq, d.part"
     )
     connection = op.get_bind()

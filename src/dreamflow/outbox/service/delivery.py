@@ -211,12 +211,13 @@ class DeliveryService:
         if locked_until is not None and (now < locked_until or self._sending):
             return ()
         taken = Counter(batch.lane for batch in self._sending.values())
+        room = {lane: count - taken[lane] for lane, count in self._room.items()}
         batches = await self._store.claim(
             self.lease.worker,
             now,
             under_way=frozenset(batch.id for batch in self._sending.values()),
-            room={lane: count - taken[lane] for lane, count in self._room.items()},
-            free=self._sender.trouble.free(self._room, now),
+            room=room,
+            fresh=self._sender.trouble.fresh(room, now),
             limits=self._limits,
             arrived=arrived,
         )

@@ -80,6 +80,7 @@ class Sender:
             LeaseLost: it is somebody else's by now.
         """
         self._reach("outbox.claimed")
+        self.trouble.begun(batch)
         if batch.id in self._unrecorded:
             batch = replace(batch, is_ambiguous=True)
         permitted = await self._gate.permitted(batch.deliveries)
@@ -117,10 +118,10 @@ class Sender:
     async def _store_outcome(self, batch: Batch, answer: Answer) -> None:
         match next_step(batch, answer):
             case Settle(verdicts, into):
-                self.trouble.worked(batch.lane)
+                self.trouble.worked(batch)
                 await self._settle(batch, verdicts, into)
             case TryAgain() as again:
-                self.trouble.failed(batch.lane, self._clock.now())
+                self.trouble.failed(batch, self._clock.now())
                 await self._defer(batch, again)
         if not isinstance(answer, Locked):
             self._unlock()

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, ins
 from typing_extensions import override
 
 from dreamflow.kit.db import Database
-from dreamflow.outbox.adapters.sql.deliveries import delivery_of
+from dreamflow.outbox.adapters.sql.deliveries import ENDED, PENDING, delivery_of
 from dreamflow.outbox.adapters.sql.dialect import announce_appending, for_update
 from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, streams
 from dreamflow.outbox.errors import NotDead, UnknownDelivery
@@ -90,7 +90,7 @@ def _letters(connection: Connection, state: DeliveryState, limit: int, *, is_dro
         dropped.c.reason.label("why_dropped"),
     )
     joined = deliveries.outerjoin(dropped, dropped.c.delivery == deliveries.c.id)
-    which: ColumnElement[bool] = deliveries.c.state == state
+    which: ColumnElement[bool] = PENDING if state is DeliveryState.PENDING else and_(deliveries.c.state == state, ENDED)
     if state is DeliveryState.DEAD:
         which = and_(which, dropped.c.delivery.is_not(None) if is_dropped else dropped.c.delivery.is_(None))
     newest = (deliveries.c.settled_at.desc(), deliveries.c.seq.desc())

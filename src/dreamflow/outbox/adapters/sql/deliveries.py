@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,6 +38,9 @@ from dreamflow.outbox.rules.partitions import PARTITIONS
 _PENDING: Final = literal_column(f"'{DeliveryState.PENDING}'", String)
 PENDING: Final = deliveries.c.state == _PENDING
 WAITING: Final = and_(deliveries.c.batch.is_(None), PENDING)
+IN_A_BATCH: Final = and_(deliveries.c.batch.is_not(None), PENDING)
+ENDED: Final = deliveries.c.settled_at.is_not(None)
+"""To be said wherever ended deliveries are looked for: their index holds no others."""
 
 _OTHER: Final = deliveries.alias("other")
 _IS_BUSY: Final = deliveries.c.parent.in_(
@@ -48,11 +52,25 @@ One set for the whole statement. Asked anew for each row, a PostgreSQL without s
 with every row in a batch.
 """
 
+_KINDS: Final = {kind.value: kind for kind in DeliveryKind}
+
 _VERDICTS: Final = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery"), PENDING)
     .values(state=bindparam("verdict"), reason=bindparam("why"), settled_at=bindparam("at"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Batches to be, and the partitions whose leases give the right to cut them."""
+
+    partitions: frozenset[int] = frozenset()
+    cuts: Sequence[Cut] = ()
+
+
+class _Overtaken(Exception):
+    """What was planned cannot be begun any more; the next look will see why."""
 
 
 class SqlDeliveries(DeliveryStore):
@@ -80,22 +98,27 @@ class SqlDeliveries(DeliveryStore):
         under_way: frozenset[str],
         room: Mapping[Lane, int],
         limits: Limits,
-        free: frozenset[Lane] = frozenset(Lane),
+        fresh: Mapping[Lane, int] | None = None,
         arrived: Sequence[str] | None = None,
     ) -> Sequence[Batch]:
-        due = await self._database.read(lambda c: _due(c, worker, now, under_way, room))
-        left = {lane: room[lane] - sum(batch.lane is lane for batch in due) for lane in free & room.keys()}
-        if not _window(left, limits) or not await self._database.read(
-            lambda c: _may_cut(c, worker, self._pool, arrived)
-        ):
+        def look(connection: Connection) -> tuple[list[Batch], _Plan]:
+            due = _due(connection, worker, now, under_way, room)
+            left = {lane: count - sum(batch.lane is lane for batch in due) for lane, count in room.items()}
+            if fresh is not None:
+                left = {lane: min(count, fresh.get(lane, 0)) for lane, count in left.items()}
+            return due, self._plan(connection, worker, left, limits, arrived)
+
+        # Looking is a read: an idle worker must not keep the disk busy, nor a deep backlog those who write.
+        due, plan = await self._database.read(look)
+        if not plan.cuts:
             return due
-        cuts = await self._database.write(
-            lambda c: self._cut(c, worker=worker, now=now, room=left, limits=limits, arrived=arrived)
-        )
-        if not cuts:
+        ids = [self._ids.new() for _ in plan.cuts]
+        try:
+            await self._database.write(lambda connection: self._begin(connection, worker, plan, ids, now))
+        except _Overtaken:
             return due
         self._reach("outbox.cut")
-        return [*due, *await self._database.read(lambda c: _load(c, cuts))]
+        return [*due, *await self._database.read(lambda connection: _load(connection, ids))]
 
     @override
     async def settle(
@@ -141,46 +164,51 @@ class SqlDeliveries(DeliveryStore):
     async def books(self) -> Books:
         return await self._database.read(books_of)
 
-    def _cut(
+    def _plan(
         self,
         connection: Connection,
-        *,
         worker: str,
-        now: datetime,
         room: Mapping[Lane, int],
         limits: Limits,
         arrived: Sequence[str] | None,
-    ) -> list[str]:
-        mine = _partitions(connection, worker, self._pool)
-        if not mine:
-            return []
+    ) -> _Plan:
+        """What a worker could begin."""
+        window = _window(room, limits)
+        held = _partitions(connection, worker, self._pool) if window else ()
+        if not held:
+            return _Plan()
         columns = (
             deliveries.c.seq,
             deliveries.c.parent,
             deliveries.c.kind,
             deliveries.c.purpose,
             deliveries.c.ledger_entry,
-            func.length(deliveries.c.body).label("size"),
+            func.length(deliveries.c.body),
         )
-        query = (
-            select(*columns)
-            .where(*_cuttable(connection, mine, arrived))
-            .order_by(deliveries.c.seq)
-            .limit(_window(room, limits))
-        )
+        query = select(*columns).where(*_cuttable(connection, held, arrived)).order_by(deliveries.c.seq).limit(window)
         rows = [
-            Waiting(row.seq, row.parent, DeliveryKind(row.kind), row.purpose, row.ledger_entry, row.size)
-            for row in connection.execute(query)
+            Waiting(seq, parent, _KINDS[kind], purpose, ledger_entry, size)
+            for seq, parent, kind, purpose, ledger_entry, size in connection.execute(query).all()
         ]
-        cuts = cut(rows, room, limits)
-        made = [(self._ids.new(), each) for each in cuts]
-        for batch_id, each in made:
+        return _Plan(frozenset(held), cut(rows, room, limits))
+
+    def _begin(self, connection: Connection, worker: str, plan: _Plan, ids: Sequence[str], now: datetime) -> None:
+        """Store what was planned: only its worker cuts in these partitions, as long as it holds them.
+
+        Raises:
+            _Overtaken: it does no longer, or some of it has ended meanwhile.
+        """
+        if not plan.partitions <= set(_partitions(connection, worker, self._pool, for_share=True)):
+            raise _Overtaken
+        for batch_id, each in zip(ids, plan.cuts, strict=True):
             _insert_batch(connection, batch_id, each.lane, worker)
-            chosen = deliveries.c.seq.in_(each.members)
-            connection.execute(update(deliveries).where(chosen).values(batch=batch_id))
+            chosen = (among(connection, deliveries.c.seq, each.members), WAITING)
+            if connection.execute(update(deliveries).where(*chosen).values(batch=batch_id)).rowcount < len(
+                each.members
+            ):
+                raise _Overtaken
             _merge(connection, each, now)
         self._reach("outbox.cutting")
-        return [batch_id for batch_id, _ in made]
 
 
 def _window(room: Mapping[Lane, int], limits: Limits) -> int:
@@ -193,10 +221,10 @@ def _window(room: Mapping[Lane, int], limits: Limits) -> int:
     return limits.bulk_from + single if single else 0
 
 
-def _partitions(connection: Connection, worker: str, pool: str) -> Sequence[int]:
-    """What a worker holds; nobody can take it away before the commit."""
+def _partitions(connection: Connection, worker: str, pool: str, *, for_share: bool = False) -> Sequence[int]:
+    """What a worker holds; `for_share`, nobody can take it away before the commit."""
     mine = select(leases.c.partition).where(leases.c.pool == pool, leases.c.owner == worker)
-    return connection.execute(mine.with_for_update(read=True)).scalars().all()
+    return connection.execute(mine.with_for_update(read=True) if for_share else mine).scalars().all()
 
 
 def _cuttable(
@@ -208,14 +236,6 @@ def _cuttable(
     if arrived is not None:
         conditions.append(among(connection, deliveries.c.id, arrived))
     return conditions
-
-
-def _may_cut(connection: Connection, worker: str, pool: str, arrived: Sequence[str] | None) -> bool:
-    # Looking is a read: an idle worker must not keep the disk busy.
-    mine = select(leases.c.partition).where(leases.c.pool == pool, leases.c.owner == worker)
-    held = connection.execute(mine).scalars().all()
-    some = select(deliveries.c.seq).where(*_cuttable(connection, held, arrived)).order_by(deliveries.c.seq).limit(1)
-    return bool(held) and connection.execute(some).first() is not None
 
 
 def _due(
@@ -249,7 +269,7 @@ def _load(connection: Connection, ids: Sequence[str]) -> list[Batch]:
 
 def _batch(connection: Connection, row: Row[Any]) -> Batch:
     members = select(deliveries).where(deliveries.c.batch == row.id, PENDING).order_by(deliveries.c.seq)
-    found = tuple(map(delivery_of, connection.execute(members)))
+    found = tuple(map(delivery_of, connection.execute(members).all()))
     return Batch(row.id, Lane(row.lane), found, row.attempts, row.ambiguous)
 
 
@@ -260,7 +280,11 @@ def _insert_batch(connection: Connection, batch: str, lane: Lane, worker: str, *
 
 
 def _merge(connection: Connection, cut: Cut, now: datetime) -> None:
-    """Write what older updates say into those that go, unless they say it anew; the older ones end."""
+    """Write what older updates say into those that go, unless they say it anew; the older ones end.
+
+    Raises:
+        _Overtaken: one of them has ended already.
+    """
     for last, older in cut.merged.items():
         query = select(deliveries.c.seq, deliveries.c.id, deliveries.c.body, deliveries.c.identity)
         rows = connection.execute(query.where(deliveries.c.seq.in_([*older, last])).order_by(deliveries.c.seq)).all()
@@ -271,7 +295,9 @@ def _merge(connection: Connection, cut: Cut, now: datetime) -> None:
         whole = {"body": json.dumps(body, separators=(",", ":")), "identity": identity}
         connection.execute(update(deliveries).where(deliveries.c.seq == last).values(whole))
         superseded = {"state": DeliveryState.SUPERSEDED, "reason": f"went along with {rows[-1].id}", "settled_at": now}
-        connection.execute(update(deliveries).where(deliveries.c.seq.in_(older)).values(superseded))
+        waiting = (deliveries.c.seq.in_(older), WAITING)
+        if connection.execute(update(deliveries).where(*waiting).values(superseded)).rowcount < len(older):
+            raise _Overtaken
 
 
 def _hold(connection: Connection, batch: str, worker: str) -> bool:
@@ -303,8 +329,13 @@ def _end(connection: Connection, batch: Batch, verdicts: Mapping[str, Verdict], 
 
 def books_of(connection: Connection) -> Books:
     """Counts by state; accepted is what was given a number, not the rows there are."""
-    query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-    counts = {row[0]: int(row[1]) for row in connection.execute(query)}
+    # Each part of it is in an index of its own; the table itself may be a month of deliveries.
+    ended = select(deliveries.c.state, func.count()).where(ENDED).group_by(deliveries.c.state)
+    counts = {row[0]: int(row[1]) for row in connection.execute(ended)}
+    counts[DeliveryState.PENDING] = sum(
+        connection.execute(select(func.count()).select_from(deliveries).where(which)).scalar_one()
+        for which in (WAITING, IN_A_BATCH)
+    )
     for state, count in connection.execute(select(settled_totals.c.state, settled_totals.c.count)):
         counts[state] = counts.get(state, 0) + int(count)
     # What was given a number, not the rows there are: a row that went missing must show.
@@ -318,7 +349,7 @@ def delivery_of(row: Row[Any]) -> Delivery:
         id=row.id,
         seq=row.seq,
         parent=row.parent,
-        kind=DeliveryKind(row.kind),
+        kind=_KINDS[row.kind],
         name=row.name,
         body=json.loads(row.body),
         identity=frozenset(row.identity),

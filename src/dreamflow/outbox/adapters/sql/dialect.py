@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, String, Table, any_, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, any_, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+T = TypeVar("T", str, int)
 
 _APPENDING: Final = 0x0D5EA
 """Key of the advisory lock that whoever writes the journal shares until its commit. Any number will do."""
@@ -54,10 +56,10 @@ def appenders(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(held, {"key": _APPENDING}).scalars())
 
 
-def among(connection: Connection, column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a text is one of many, however many: they are one parameter, and the statement is cached."""
+def among(connection: Connection, column: ColumnElement[T], values: Sequence[T]) -> ColumnElement[bool]:
+    """Whether a value is one of many, however many: they are one parameter, and the statement is cached."""
     if _is_postgres(connection):
-        return column == any_(literal(list(values), postgresql.ARRAY(String)))
+        return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
     return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
 
 

@@ -32,31 +32,29 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Row]) -> No
     columns = tuple(rows[0])
     if connection.dialect.name == "postgresql":
         connection.execute(text(_from_a_document(table, columns, connection.dialect)), {"rows": encode(rows)})
-    else:
-        processors = _processors(table, columns, connection.dialect)
-        statement = _by_name(table, columns)
-        connection.exec_driver_sql(statement, [_processed(row, processors) for row in rows])
-
-
-def _processed(row: Row, processors: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    return {**row, **{name: process(row[name]) for name, process in processors.items()}}
-
-
-@cache
-def _by_name(table: Table, columns: tuple[str, ...]) -> str:
-    values = ", ".join(f":{name}" for name in columns)
-    return f"INSERT INTO {table.name} ({_names(columns)}) VALUES ({values})"  # noqa: S608 - names of our own
+        return
+    values = [list(row.values()) for row in rows]
+    for place, process in _processors(table, columns, connection.dialect):
+        for row in values:
+            row[place] = process(row[place])
+    connection.exec_driver_sql(_by_place(table, columns), list(map(tuple, values)))
 
 
 @cache
-def _processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> Mapping[str, Callable[[Any], Any]]:
-    """What has to be done to values before the driver gets them."""
-    found: dict[str, Callable[[Any], Any]] = {}
-    for name in columns:
+def _by_place(table: Table, columns: tuple[str, ...]) -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table.name} ({_names(columns)}) VALUES ({places})"  # noqa: S608 - names of our own
+
+
+@cache
+def _processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> Sequence[tuple[int, Callable[[Any], Any]]]:
+    """What has to be done to values before the driver gets them, by their places."""
+    found: list[tuple[int, Callable[[Any], Any]]] = []
+    for place, name in enumerate(columns):
         type_ = table.c[name].type
         process = encode if isinstance(type_, JSON) else type_.dialect_impl(dialect).bind_processor(dialect)
         if process is not None:
-            found[name] = process
+            found.append((place, process))
     return found
 
 

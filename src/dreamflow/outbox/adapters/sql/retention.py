@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from dreamflow.kit.db import Database
 from dreamflow.kit.failpoints import Reach, inert
+from dreamflow.outbox.adapters.sql.deliveries import ENDED
 from dreamflow.outbox.adapters.sql.dialect import inserting
 from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, settled_totals
 from dreamflow.outbox.model import DeliveryState
@@ -47,7 +48,7 @@ class SqlSettled(SettledStore):
         return await self._database.write(lambda connection: connection.execute(empty).rowcount)
 
     async def _remove(self, state: DeliveryState, before: datetime, limit: int) -> int:
-        old = select(deliveries.c.seq, deliveries.c.id).where(deliveries.c.state == state)
+        old = select(deliveries.c.seq, deliveries.c.id).where(deliveries.c.state == state, ENDED)
         if state is DeliveryState.DEAD:
             # Its time begins when it is dropped; until then it is still somebody's to mend.
             old = old.join(dropped, dropped.c.delivery == deliveries.c.id).where(dropped.c.at < before)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, select
 
-from dreamflow.outbox.adapters.sql.deliveries import PENDING, WAITING, books_of
+from dreamflow.outbox.adapters.sql.deliveries import ENDED, IN_A_BATCH, WAITING, books_of
 from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, journal, leases, workers
 from dreamflow.outbox.model import Books, DeliveryState
 
@@ -44,7 +44,7 @@ def standing_of(connection: Connection, now: datetime) -> Standing:
     held = select(leases.c.pool, func.count()).where(leases.c.owner.in_(alive)).group_by(leases.c.pool)
     orphans = select(func.count()).where(batches.c.open, func.coalesce(batches.c.owner, "").not_in(alive))
     is_dropped = exists().where(dropped.c.delivery == deliveries.c.id)
-    dead = select(func.count()).where(deliveries.c.state == DeliveryState.DEAD, ~is_dropped)
+    dead = select(func.count()).where(deliveries.c.state == DeliveryState.DEAD, ENDED, ~is_dropped)
     return Standing(
         books=books_of(connection),
         oldest=_oldest(connection),
@@ -58,8 +58,8 @@ def standing_of(connection: Connection, now: datetime) -> Standing:
 def _oldest(connection: Connection) -> datetime | None:
     # One look into each of the two indexes of what is pending: all of the table may be a month of deliveries.
     first = [
-        connection.execute(select(func.min(deliveries.c.seq)).where(*which)).scalar_one()
-        for which in ((WAITING,), (deliveries.c.batch.is_not(None), PENDING))
+        connection.execute(select(func.min(deliveries.c.seq)).where(which)).scalar_one()
+        for which in (WAITING, IN_A_BATCH)
     ]
     oldest = min((seq for seq in first if seq is not None), default=None)
     if oldest is None:

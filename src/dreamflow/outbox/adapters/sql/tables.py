@@ -24,6 +24,7 @@ BigSerial: Final = BigInteger().with_variant(Integer, "sqlite")
 
 _WAITING: Final = text(f"batch IS NULL AND state = '{DeliveryState.PENDING}'")
 _BATCHED: Final = text("batch IS NOT NULL")
+_ENDED: Final = text("settled_at IS NOT NULL")
 _IN_A_BATCH: Final = text(f"batch IS NOT NULL AND state = '{DeliveryState.PENDING}'")
 
 metadata = MetaData()
@@ -75,7 +76,8 @@ deliveries = Table(
     # Random keys dirty a page for each row: what is not batched has no entry in these.
     Index("deliveries_in_a_batch", "batch", sqlite_where=_IN_A_BATCH, postgresql_where=_IN_A_BATCH),
     Index("deliveries_of_batch", "batch", sqlite_where=_BATCHED, postgresql_where=_BATCHED),
-    Index("deliveries_by_state", "state", "settled_at"),
+    # Only of what has ended: SQLite would look for what waits in it, and then sort all of that for each look.
+    Index("deliveries_by_state", "state", "settled_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
     sqlite_autoincrement=True,
 )
 
