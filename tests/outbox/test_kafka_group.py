@@ -22,7 +22,7 @@ from dreamflow.outbox.model import Answer, DeliveryState, Verdict
 from dreamflow.outbox.rules.partitions import PARTITIONS, partition_of
 from dreamflow.outbox.service.delivery import ROOM
 from kit.kit_house import EVENING
-from outbox.kafka_world import SESSION_SECONDS, KafkaWorld, until
+from outbox.kafka_world import POLL_SECONDS, SESSION_SECONDS, KafkaWorld, until
 from outbox.outbox_fakes import FakeKlaviyo, Nap, Play, heard, outbox_at
 
 pytestmark = pytest.mark.kafka
@@ -83,7 +83,7 @@ async def test_a_rebalance_in_the_middle_loses_nothing_doubles_nothing_and_keeps
     async with world.working(sink=slow, limits=limits) as (_, first):
         await world.until_books(lambda books: books.delivered > 50)
         async with world.working(sink=slow, limits=limits) as (_, second):
-            await until(lambda: len(second.partitions) == PARTITIONS // 2)
+            await until(lambda: len(second.partitions) == len(first.partitions) == PARTITIONS // 2)
             assert first.partitions | second.partitions == ALL
             assert first.partitions.isdisjoint(second.partitions)
             assert (await world.outbox.store.books()).pending
@@ -124,6 +124,19 @@ async def test_a_pointer_is_not_committed_before_its_delivery_has_ended(world: K
         await until(lambda: intake.partitions == ALL and intake.buffered > 0)
         await asyncio.sleep(0.3)
         assert intake.buffered == 3, "read again, because the first worker did not commit them"
+
+
+async def test_a_worker_that_ended_and_begins_again_is_a_member_again(world: KafkaWorld) -> None:
+    service, _ = world.worker()
+    for start in (0, 4):
+        await world.append(4, 2, start=start)
+        await world.publish()
+        stop = asyncio.Event()
+        running = asyncio.create_task(service.run(stop, poll_seconds=POLL_SECONDS))
+        await world.until_ended()
+        stop.set()
+        await running
+    world.check_all_is_well(8)
 
 
 async def test_more_than_the_buffer_holds_waits_in_the_log(world: KafkaWorld, monkeypatch: pytest.MonkeyPatch) -> None:

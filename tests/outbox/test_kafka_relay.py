@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 from sqlalchemy import Connection
@@ -15,7 +16,7 @@ from typing_extensions import override
 
 from dreamflow.bench.servers.kafka_process import KafkaProcess
 from dreamflow.kit.clock import ManualClock
-from dreamflow.kit.db import PostgresDatabase, gather, migrate
+from dreamflow.kit.db import DatabaseUnavailable, PostgresDatabase, gather, migrate
 from dreamflow.kit.ids import SeededIds
 from dreamflow.outbox import Books, Envelope, LeaseLost, Limits
 from dreamflow.outbox.adapters.kafka import KafkaCluster, KafkaPublisher
@@ -42,17 +43,21 @@ class FakeLog(Publisher):
 
     def __init__(self) -> None:
         self.pointers: list[Pointer] = []
-        self.is_missing = True
+        self.is_lost = True
         self.is_away = False
         self.prepared = 0
         self.trimmed = 0
 
     @override
-    async def prepare(self) -> bool:
+    async def is_missing(self) -> bool:
+        self._look()
+        return self.is_lost
+
+    @override
+    async def prepare(self) -> None:
         self._look()
         self.prepared += 1
-        was_missing, self.is_missing = self.is_missing, False
-        return was_missing
+        self.is_lost = False
 
     @override
     async def publish(self, pointers: Sequence[Pointer]) -> None:
@@ -70,7 +75,7 @@ class FakeLog(Publisher):
 
     def lose_everything(self) -> None:
         self.pointers.clear()
-        self.is_missing = True
+        self.is_lost = True
 
     def _look(self) -> None:
         if self.is_away:
@@ -113,6 +118,21 @@ class Relays:
 async def relays(tmp_path: Path) -> AsyncIterator[Relays]:
     async with outbox_at(tmp_path / "house.sqlite") as outbox:
         yield Relays(outbox)
+
+
+async def test_a_log_that_is_made_anew_is_filled_even_if_the_house_fails_just_then(
+    relays: Relays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await relays.outbox.append(heard("e1"), heard("e2"))
+    assert await relays.published() == ["e1", "e2"]
+    relays.log.lose_everything()
+    relays.relay = relays.another()
+    relays.clock.advance(timedelta(seconds=2 * SESSION_SECONDS))
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlRelay, "rewind", AsyncMock(side_effect=DatabaseUnavailable("It restarts.")))
+        with pytest.raises(DatabaseUnavailable):
+            await relays.published()
+    assert await relays.published() == ["e1", "e2"]
 
 
 async def test_what_waits_is_pointed_at_once_and_in_order(relays: Relays) -> None:
@@ -328,8 +348,10 @@ async def test_a_missing_topic_is_made_and_one_with_another_number_of_partitions
 ) -> None:
     made = KafkaCluster(kafka.bootstrap, f"{kafka_topic}-made", kafka_topic)
     publisher = KafkaPublisher(made)
-    assert await publisher.prepare()
-    assert not await publisher.prepare()
+    assert await publisher.is_missing()
+    await publisher.prepare()
+    assert not await publisher.is_missing()
+    await publisher.prepare()
     async with Admin(made) as admin:
         assert await admin.partitions() == PARTITIONS
         assert not await admin.create(PARTITIONS)

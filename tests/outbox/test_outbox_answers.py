@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dreamflow.outbox import Books, DeliveryState, Lane, Limits
-from dreamflow.outbox.model import Deferred, OneByOne, Rejected
+from dreamflow.outbox import Books, Delivery, DeliveryState, Lane, Limits
+from dreamflow.outbox.model import Answer, Deferred, OneByOne, Rejected
 from dreamflow.outbox.service.delivery import ROOM
 from outbox.outbox_fakes import Card, Outbox, Play, Repeats, Taste, carded, changed, heard, outbox_at
 
@@ -338,3 +338,27 @@ async def test_the_observer_is_told_of_each_try_and_each_end(outbox: Outbox) -> 
 
 async def test_a_room_for_each_lane_is_known() -> None:
     assert set(ROOM) == set(Lane)
+
+
+async def test_what_nobody_foresaw_is_tried_again_with_pauses_and_its_name_is_kept(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def stumble(delivery: Delivery) -> Answer:
+        nonlocal tries
+        tries += 1
+        raise ZeroDivisionError
+
+    await outbox.append(heard("e1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox.klaviyo, "send_one", stumble)
+        for _ in range(600):
+            await outbox.worker.deliver_next()
+            outbox.clock.advance(timedelta(seconds=1))
+    assert 8 < tries < 60
+    [batch] = await outbox.open_batches()
+    assert batch.last_reason == "failed with ZeroDivisionError"
+    assert batch.ambiguous
+    await outbox.finish()
+    assert await outbox.states() == {"e1": "delivered"}

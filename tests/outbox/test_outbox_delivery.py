@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 from structlog.testing import capture_logs
 from typing_extensions import override
 
+from databases import OpenDatabase
 from dreamflow.kit.clock import Clock
 from dreamflow.kit.db import Database
 from dreamflow.kit.errors import Unavailable
 from dreamflow.outbox import Batch, Books, DeliveryKind, Envelope, Limits, Outgoing
-from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries
+from dreamflow.outbox.adapters.sql import SqlDeliveries, append, deliveries, journal
 from dreamflow.outbox.model import Deferred, OneByOne, Rejected
 from dreamflow.outbox.service.delivery import LEASE_SECONDS, ROOM
 from kit.kit_house import EVENING
@@ -481,3 +483,12 @@ async def _claim(store: SqlDeliveries, outbox: Outbox) -> Sequence[Batch]:
 def _stop_at(place: str, stop: asyncio.Event) -> None:
     if place == "outbox.sent":
         stop.set()
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\\u0000"])
+async def test_odd_texts_are_kept_as_they_are_on_both_databases(open_database: OpenDatabase, odd: str) -> None:
+    async with open_database() as database:
+        fact = replace(heard("e1"), facts={"said": odd})
+        await database.write(lambda connection: append(connection, [fact]))
+        [kept] = await database.read(lambda connection: connection.execute(select(journal.c.facts)).scalars().all())
+        assert kept == {"said": odd}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, false, select, update
 from typing_extensions import override
 
 from dreamflow.outbox import Batch, ConsentGate, Delivery, DeliveryKind, DeliveryState, Lane
-from dreamflow.outbox.adapters.sql import SqlDeliveries, SqlLeases, appending, leasing
+from dreamflow.outbox.adapters.sql import SqlDeliveries, SqlLeases, appending, leasing, looking
 from dreamflow.outbox.adapters.sql.tables import batches, deliveries
 from dreamflow.outbox.model import NewBatch, Verdict
 from dreamflow.outbox.rules import cutting, outcomes
@@ -34,11 +34,11 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def the_barrier_is_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stored, "_IS_BUSY", false())
+    patch.setattr(looking, "_IS_BUSY", false())
 
 
 def the_fence_is_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stored, "_hold", lambda connection, batch, worker: None)
+    patch.setattr(stored, "_hold", lambda connection, batch, worker: True)
 
 
 def a_dead_workers_batches_are_cut_anew(patch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def an_unexplained_refusal_is_the_end_of_all(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_dead_are_never_buried(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leasing.SqlLeases, "_bury", lambda self, connection, now: None)
+    patch.setattr(leasing.SqlLeases, "_bury", lambda self, connection, now, until: None)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def the_dead_are_never_buried(patch: pytest.MonkeyPatch) -> None:
         (the_barrier_is_dropped, "two batches at a time|overtakes|out of order", frozenset()),
         (
             the_fence_is_dropped,
-            "buried changed something|another shape|again after a recorded success|never ends",
+            "buried changed something|another shape|again after a recorded success",
             frozenset(),
         ),
         (

@@ -2,20 +2,24 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, text
 from structlog.testing import capture_logs
 from typing_extensions import override
 
+from databases import opened_postgres
 from dreamflow.kit.db import CommitUnknown, Database, DatabaseUnavailable
-from dreamflow.outbox import Books, DeliveryService, DeliveryState, Lane, LeaseLost
-from dreamflow.outbox.adapters.sql import SqlLeases
-from dreamflow.outbox.model import NewBatch, Verdict
+from dreamflow.kit.ids import SeededIds
+from dreamflow.outbox import Books, Delivery, DeliveryService, DeliveryState, Lane, LeaseLost, Limits
+from dreamflow.outbox.adapters.sql import SqlDeliveries, SqlLeases, append
+from dreamflow.outbox.adapters.sql.tables import batches
+from dreamflow.outbox.model import Answer, Deferred, NewBatch, Verdict
 from dreamflow.outbox.rules.partitions import PARTITIONS, partition_of
 from dreamflow.outbox.service.delivery import LEASE_SECONDS, ROOM
 from kit.kit_house import EVENING
@@ -279,6 +283,72 @@ async def test_who_was_buried_comes_back_under_another_name(outbox: Outbox) -> N
     assert outbox.worker.lease.worker != name
     await outbox.finish()
     assert await outbox.states() == {"e1": "delivered"}
+
+
+@pytest.mark.postgres
+async def test_what_a_worker_stores_while_it_is_being_buried_is_adopted(migrated_postgres_url: str) -> None:
+    inside, goes_on = threading.Event(), threading.Event()
+
+    def reach(place: str) -> None:
+        if place == "outbox.settling":
+            inside.set()
+            goes_on.wait(PATIENCE)
+
+    async with opened_postgres(migrated_postgres_url) as its, opened_postgres(migrated_postgres_url) as others:
+        await its.write(lambda connection: append(connection, [heard(f"e{n}", f"f{n}") for n in range(12)]))
+        await SqlLeases(its).renew("it", EVENING, EVENING + LENGTH)
+        store = SqlDeliveries(its, SeededIds(1), reach=reach)
+        [batch] = await store.claim("it", EVENING, under_way=frozenset(), room=ROOM, limits=Limits())
+        ids = [each.id for each in batch.deliveries]
+        halves = [NewBatch(Lane.EVENTS, tuple(ids[:6])), NewBatch(Lane.EVENTS, tuple(ids[6:]))]
+        settling = asyncio.create_task(store.settle("it", batch, {}, EVENING, halves))
+        await asyncio.to_thread(inside.wait, PATIENCE)
+        late = EVENING + 2 * LENGTH
+        leases = SqlLeases(others)
+        burying = asyncio.create_task(leases.renew("other", late, late + LENGTH))
+        waits = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        while await others.read(lambda connection: connection.execute(waits).first()) is None:  # noqa: ASYNC110 - the database's
+            await asyncio.sleep(0.01)
+        goes_on.set()
+        await asyncio.gather(settling, burying)
+        await leases.renew("other", late, late + LENGTH)
+        owners = select(batches.c.owner).where(batches.c.open)
+        assert await others.read(lambda connection: connection.execute(owners).scalars().all()) == ["other"] * 2
+
+
+async def test_who_was_buried_forgets_what_it_had_put_off(outbox: Outbox) -> None:
+    worker = outbox.service(limits=Limits(bulk_from=100))
+    await outbox.append(*(heard(f"e{n}", f"f{n}") for n in range(8)))
+    outbox.klaviyo.script(*[Deferred("503")] * 8)
+    await worker.deliver_next()
+    other = outbox.service()
+    outbox.clock.advance(2 * LENGTH)
+    await other.deliver_next()
+    await other.aclose()
+    await outbox.append(heard("fresh", "somebody else"))
+    await worker.deliver_next()
+    assert outbox.klaviyo.requests[-1] == ("fresh",)
+
+
+async def test_a_sending_that_is_cancelled_from_inside_does_not_end_delivery(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = outbox.klaviyo.send_one
+    stop = asyncio.Event()
+
+    async def cancelled_once(delivery: Delivery) -> Answer:
+        monkeypatch.setattr(outbox.klaviyo, "send_one", send)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(outbox.klaviyo, "send_one", cancelled_once)
+    await outbox.append(heard("e1"))
+    running = asyncio.create_task(outbox.worker.run(stop, poll_seconds=0.01))
+    async with asyncio.timeout(PATIENCE):
+        while (await outbox.store.books()).pending:  # noqa: ASYNC110 - the database's
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert list(outbox.klaviyo.effects) == ["e1"]
 
 
 @pytest.mark.parametrize("call", ["settle", "defer", "claim"])

@@ -13,6 +13,7 @@ from dreamflow.kit.clock import ManualClock
 from dreamflow.outbox import Books, DeadLetterService, DeliveryState, Lane, UnknownDelivery
 from dreamflow.outbox.adapters.sql import SqlDeadLetters, SqlSettled, deliveries, journal
 from dreamflow.outbox.adapters.sql.tables import batches, dropped, settled_totals, streams
+from dreamflow.outbox.model import Rejected
 from dreamflow.outbox.service.delivery import Unobserved
 from dreamflow.outbox.service.retention import Retention
 from dreamflow.outbox.service.upkeep import BooksAudit
@@ -179,3 +180,18 @@ async def test_the_audit_tells_what_it_found_and_says_so_when_something_is_missi
         ("outbox.unbalanced", 2, 1, "error")
     ]
     assert [row.last for row in await rows(outbox.database, streams)] == [2]
+
+
+async def test_what_an_old_dead_update_may_not_turn_back_is_kept_until_that_is_mended(outbox: Outbox) -> None:
+    await outbox.append(changed("old", Card(email="old@example.org", tier="free"), "ann"))
+    await outbox.deliver(Rejected({"old": "refused with 400"}))
+    await outbox.append(changed("new", Card(email="new@example.org", tier="gold"), "ann"), heard("told", "ann"))
+    await outbox.finish()
+    late = outbox.clock.now() + timedelta(days=2 * DAYS)
+    settled = SqlSettled(outbox.database)
+    assert await settled.remove_settled(late, 100) == 1
+    assert await outbox.states() == {"old": "dead", "new": "delivered"}
+    await SqlDeadLetters(outbox.database).requeue(["old"], outbox.clock.now(), as_new=False)
+    await outbox.finish()
+    assert outbox.klaviyo.profiles["ann"]["tier"] == "gold"
+    assert await settled.remove_settled(late, 100) == 2

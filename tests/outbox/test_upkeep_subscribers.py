@@ -1,6 +1,7 @@
 """Subscribers get every journal entry once, in order, whoever writes meanwhile and whoever dies."""
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,13 +18,13 @@ from dreamflow.kit.clock import ManualClock
 from dreamflow.kit.db import Database, PostgresDatabase
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.outbox import DueJob, Entry, Envelope, Upkeep
-from dreamflow.outbox.adapters.sql import SqlJournal, SqlSchedule, Subscriber, append, journal, schedule
+from dreamflow.outbox.adapters.sql import SqlJournal, SqlSchedule, Subscriber, append, horizon, journal, schedule
 from dreamflow.outbox.adapters.sql.dialect import announce_appending
 from dreamflow.outbox.adapters.sql.tables import cursors, deliveries, due_jobs, streams
 from dreamflow.outbox.service.schedule import ScheduleService
 from dreamflow.outbox.service.subscribers import SubscriberService
 from kit.kit_house import EVENING
-from outbox.outbox_fakes import heard
+from outbox.outbox_fakes import heard, outbox_at
 from outbox.upkeep_house import BOTH, Opening, counted_writes, opening, rows
 
 PATIENCE = 20.0
@@ -360,3 +361,22 @@ def _clear(connection: Connection) -> None:
     mine.create(connection, checkfirst=True)
     for table in (mine, journal, cursors, deliveries, streams):
         connection.execute(delete(table))
+
+
+async def test_the_horizon_goes_on_waiting_for_those_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody is always appending: those who came later do not matter."""
+    looks = itertools.count()
+
+    def appenders(_: Connection) -> frozenset[str]:
+        look = next(looks)
+        return frozenset({f"transaction {look // 25}", f"transaction {look // 25 + 1}"})
+
+    monkeypatch.setattr(horizon, "appenders", appenders)
+    monkeypatch.setattr(horizon, "_PAUSE_SECONDS", 0)
+    async with outbox_at(tmp_path / "house.sqlite") as outbox:
+        seen = horizon.Horizon(outbox.database, lambda _: 7)
+        for _ in range(6):  # they end after fifty looks, ten or so at a time
+            await seen.move()
+    assert seen.seq == 7

@@ -343,11 +343,12 @@ class RelayStore(Protocol):
 class Publisher(Protocol):
     """A log of pointers, partitioned as the outbox is."""
 
-    async def prepare(self) -> bool:
-        """See that the log is there, and make it if it is not.
+    async def is_missing(self) -> bool:
+        """Whether there is no log, and so nothing in it of what was published before. Raises BrokerUnavailable."""
+        ...
 
-        Returns:
-            Whether it had to be made: nothing that was published before is in it.
+    async def prepare(self) -> None:
+        """See that the log is there, and make it if it is not.
 
         Raises:
             BrokerUnavailable: it does not answer.

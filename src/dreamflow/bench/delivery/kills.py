@@ -27,7 +27,7 @@ from dreamflow.bench.delivery.ledger import audit, books
 from dreamflow.bench.model import Measured, Row, Skipped, at_most
 from dreamflow.bench.subject import SubjectError
 from dreamflow.outbox.adapters.sql import append, deliveries
-from dreamflow.outbox.adapters.sql.deliveries import WAITING
+from dreamflow.outbox.adapters.sql.tables import WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +82,7 @@ FULL: Final = KillsSize(
     least_faults=1_000,
 )
 SHORT: Final = KillsSize(
-    events=600, families=100, burst=100, trickle=50, kills=4, least_single=0.1, least_requests=80, least_faults=1
+    events=300, families=100, burst=50, trickle=25, kills=2, least_single=0.1, least_requests=40, least_faults=1
 )
 
 

@@ -123,7 +123,9 @@ def _create_deliveries() -> None:
     op.create_index(
         "deliveries_by_state", "deliveries", ["state", "settled_at"], sqlite_where=_ENDED, postgresql_where=_ENDED
     )
-    op.create_index("deliveries_waiting", "deliveries", ["seq"], sqlite_where=_WAITING, postgresql_where=_WAITING)
+    op.create_index(
+        "deliveries_waiting", "deliveries", ["kind", "seq"], sqlite_where=_WAITING, postgresql_where=_WAITING
+    )
     op.create_index(
         "deliveries_in_a_batch", "deliveries", ["batch"], sqlite_where=_IN_A_BATCH, postgresql_where=_IN_A_BATCH
     )

@@ -195,7 +195,7 @@ class DeliveryService:
             Exception: the first that a sending raised, so that the next round waits a little.
         """
         ended = [task for task in self._sending if task.done()]
-        errors = [error for task in ended if (error := task.exception()) is not None]
+        errors = [error for task in ended if not task.cancelled() and (error := task.exception()) is not None]
         for task in ended:
             del self._sending[task]
         for error in errors:
@@ -208,7 +208,7 @@ class DeliveryService:
         arrived = None if self._intake is None else await self._arrived(self._intake)
         now = self._clock.now()
         locked_until = self._sender.locked_until
-        if locked_until is not None and (now < locked_until or self._sending):
+        if locked_until is not None and (self._sending or self._sender.is_locked(now)):
             return ()
         taken = Counter(batch.lane for batch in self._sending.values())
         room = {lane: count - taken[lane] for lane, count in self._room.items()}
@@ -252,4 +252,5 @@ class DeliveryService:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
         self._sending.clear()
+        self._sender.begin_again()
         await self.lease.renew()

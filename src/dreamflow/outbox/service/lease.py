@@ -26,19 +26,19 @@ class Lease:
         self._store = store
         self._clock = clock
         self._length = timedelta(seconds=seconds)
-        self._until: datetime | None = None
+        self._renewed: datetime | None = None
         self.worker = _new_id()
         self.partitions: frozenset[int] = frozenset()
 
     @property
     def is_due(self) -> bool:
         """Whether it is time to renew."""
-        return self._until is None or self._clock.now() >= self._until - self._length * (1 - 1 / _RENEWALS)
+        return not self._is_younger_than(self._length / _RENEWALS)
 
     @property
     def is_held(self) -> bool:
         """Whether what is sent now is sent with right: a process that slept for long must look before it leaps."""
-        return self._until is not None and self._clock.now() < self._until
+        return self._is_younger_than(self._length)
 
     async def renew(self) -> None:
         """Live on.
@@ -52,7 +52,7 @@ class Lease:
         except LeaseLost:
             self._forget()
             raise
-        self._until = now + self._length
+        self._renewed = now
 
     async def take(self, partitions: frozenset[int]) -> None:
         """Hold exactly these, because somebody else has shared them out. Raises LeaseLost as `renew` does."""
@@ -65,14 +65,18 @@ class Lease:
 
     async def leave(self) -> None:
         """Let go of everything."""
-        if self._until is not None:
+        if self._renewed is not None:
             await self._store.leave(self.worker)
             self._forget()
+
+    def _is_younger_than(self, age: timedelta) -> bool:
+        # A clock that was put back knows nothing of the age: it is not young.
+        return self._renewed is not None and timedelta() <= self._clock.now() - self._renewed < age
 
     def _forget(self) -> None:
         self.worker = _new_id()
         self.partitions = frozenset()
-        self._until = None
+        self._renewed = None
 
 
 def _new_id() -> str:

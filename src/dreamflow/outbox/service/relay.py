@@ -136,11 +136,11 @@ class RelayService:
 
     async def _prepare(self) -> None:
         if not self._is_prepared:
-            was_made = await self._publisher.prepare()
-            if was_made or self._again:
-                # What was published before is not in a new log.
+            if self._again or await self._publisher.is_missing():
+                # What was published before is not in a new log. First this: once the log is there, nothing tells.
                 await self._store.rewind(self.lease.worker)
                 self._again = False
+            await self._publisher.prepare()
             self._is_prepared = True
 
     async def _trim(self) -> None:

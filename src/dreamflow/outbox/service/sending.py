@@ -2,16 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from dreamflow.kit.clock import Clock
 from dreamflow.kit.errors import Unavailable
 from dreamflow.kit.failpoints import Reach
+from dreamflow.kit.logging import where
 from dreamflow.outbox.errors import LeaseLost
 from dreamflow.outbox.model import Answer, Batch, Deferred, Delivery, DeliveryState, Lane, Locked, NewBatch, Verdict
 from dreamflow.outbox.ports import ConsentGate, DeliveryStore, Observer, Sink
@@ -103,17 +104,24 @@ class Sender:
     async def _ask(self, batch: Batch) -> Answer:
         self._look_before_leaping()
         self._unrecorded.add(batch.id)
-        match batch.lane:
-            case Lane.EVENTS:
-                answer = await self._sink.send_events(batch.deliveries)
-            case Lane.PROFILES:
-                answer = await self._sink.send_profiles(batch.deliveries)
-            case _:
-                [only] = batch.deliveries
-                answer = await self._sink.send_one(only)
+        try:
+            answer = await self._hand_over(batch)
+        except Exception as error:  # noqa: BLE001 - a defect that nobody foresaw must not be repeated without a pause
+            _log.error("outbox.sink_failed", batch=batch.id, **where(error))
+            answer = Deferred(f"failed with {type(error).__name__}")
         self._reach("outbox.sent")
         self._observer.tried(batch.lane, type(answer).__name__)
         return answer
+
+    async def _hand_over(self, batch: Batch) -> Answer:
+        match batch.lane:
+            case Lane.EVENTS:
+                return await self._sink.send_events(batch.deliveries)
+            case Lane.PROFILES:
+                return await self._sink.send_profiles(batch.deliveries)
+            case _:
+                [only] = batch.deliveries
+                return await self._sink.send_one(only)
 
     async def _store_outcome(self, batch: Batch, answer: Answer) -> None:
         match next_step(batch, answer):
@@ -144,9 +152,7 @@ class Sender:
                     if answer is not None:
                         again.append(answer)
 
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(_CHAINS, len(chains))):
-                tasks.create_task(work())
+        await _together(work() for _ in range(min(_CHAINS, len(chains))))
         if again:
             # What one of them may have done, and the longest wait that one of them asked for, hold for all.
             is_ambiguous = batch.is_ambiguous or any(isinstance(each, Deferred) and each.is_ambiguous for each in again)
@@ -193,6 +199,17 @@ class Sender:
             lambda: self._store.defer(self._lease.worker, batch, due, again.reason, is_ambiguous=is_ambiguous)
         )
 
+    def is_locked(self, now: datetime) -> bool:
+        """Whether nothing is tried yet, because the other side's door was locked a moment ago."""
+        # Later than that it is only by a clock that was put back.
+        latest = timedelta(seconds=LOCKED_SECONDS)
+        return self.locked_until is not None and timedelta() < self.locked_until - now <= latest
+
+    def begin_again(self) -> None:
+        """Forget batches: they are somebody else's by now."""
+        self.trouble = Trouble()
+        self._unrecorded.clear()
+
     def _unlock(self) -> None:
         if self.locked_until is not None:
             self.locked_until = None
@@ -220,6 +237,23 @@ class Sender:
                 await asyncio.sleep(house_wait_seconds(failures, self._rng.random()))
             else:
                 return
+
+
+async def _together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it.
+
+    Raises:
+        LeaseLost: nothing else went wrong.
+        ExceptionGroup: what went wrong.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for work in works:
+                tasks.create_task(work)
+    except ExceptionGroup as errors:
+        if errors.split(LeaseLost)[1] is None:
+            raise LeaseLost("The lease of this worker ran out between two requests.") from None
+        raise
 
 
 def _asked_seconds(answer: Answer) -> float:

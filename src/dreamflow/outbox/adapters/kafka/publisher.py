@@ -28,18 +28,22 @@ class KafkaPublisher(Publisher):
         self._producer: Producer | None = None
 
     @override
-    async def prepare(self) -> bool:
+    async def is_missing(self) -> bool:
+        async with Admin(self._cluster) as admin:
+            return await admin.partitions() is None
+
+    @override
+    async def prepare(self) -> None:
         async with Admin(self._cluster) as admin:
             partitions = await admin.partitions()
-            if partitions is None and await admin.create(PARTITIONS):
-                return True
-            partitions = partitions or await admin.partitions()
+            if partitions is None:
+                await admin.create(PARTITIONS)
+                partitions = await admin.partitions()
             if partitions not in {None, PARTITIONS}:
                 raise UnusableTopic(
                     f"The topic {self._cluster.topic} has {partitions} partitions, but deliveries lie in {PARTITIONS}. "
                     "Name another one in DREAMFLOW_KAFKA__TOPIC; it is made."
                 )
-        return False
 
     @override
     async def publish(self, pointers: Sequence[Pointer]) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, ins
 from typing_extensions import override
 
 from dreamflow.kit.db import Database
-from dreamflow.outbox.adapters.sql.deliveries import ENDED, PENDING, delivery_of
+from dreamflow.outbox.adapters.sql.deliveries import delivery_of
 from dreamflow.outbox.adapters.sql.dialect import announce_appending, for_update
-from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, streams
+from dreamflow.outbox.adapters.sql.tables import ENDED, PENDING, batches, deliveries, dropped, streams
 from dreamflow.outbox.errors import NotDead, UnknownDelivery
 from dreamflow.outbox.model import (
     BatchState,

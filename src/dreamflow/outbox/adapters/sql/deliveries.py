@@ -3,20 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     Select,
-    String,
-    and_,
     bindparam,
     func,
     insert,
-    literal_column,
     or_,
     select,
     update,
@@ -27,30 +23,24 @@ from dreamflow.kit.db import Database
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.kit.ids import Ids
 from dreamflow.outbox.adapters.sql.dialect import among, for_update
-from dreamflow.outbox.adapters.sql.tables import batches, deliveries, leases, settled_totals, streams
+from dreamflow.outbox.adapters.sql.looking import look
+from dreamflow.outbox.adapters.sql.tables import (
+    ENDED,
+    IN_A_BATCH,
+    PENDING,
+    WAITING,
+    batches,
+    deliveries,
+    leases,
+    settled_totals,
+    streams,
+)
 from dreamflow.outbox.errors import LeaseLost
 from dreamflow.outbox.model import Batch, Books, Delivery, DeliveryKind, DeliveryState, Lane, NewBatch, Verdict
 from dreamflow.outbox.ports import DeliveryStore
-from dreamflow.outbox.rules.cutting import Cut, Limits, Waiting, cut
+from dreamflow.outbox.rules.cutting import Cut, Limits, cut
 from dreamflow.outbox.rules.partitions import PARTITIONS
-
-# Written out, not bound: an index of the pending ones serves only statements that say so themselves.
-_PENDING: Final = literal_column(f"'{DeliveryState.PENDING}'", String)
-PENDING: Final = deliveries.c.state == _PENDING
-WAITING: Final = and_(deliveries.c.batch.is_(None), PENDING)
-IN_A_BATCH: Final = and_(deliveries.c.batch.is_not(None), PENDING)
-ENDED: Final = deliveries.c.settled_at.is_not(None)
-"""To be said wherever ended deliveries are looked for: their index holds no others."""
-
-_OTHER: Final = deliveries.alias("other")
-_IS_BUSY: Final = deliveries.c.parent.in_(
-    select(_OTHER.c.parent).where(_OTHER.c.batch.is_not(None), _OTHER.c.state == _PENDING)
-)
-"""The barrier: something of the same profile is in a batch that has not ended.
-
-One set for the whole statement. Asked anew for each row, a PostgreSQL without statistics compares every waiting row
-with every row in a batch.
-"""
+from dreamflow.outbox.rules.timing import LONGEST_ASKED_SECONDS
 
 _KINDS: Final = {kind.value: kind for kind in DeliveryKind}
 
@@ -101,7 +91,7 @@ class SqlDeliveries(DeliveryStore):
         fresh: Mapping[Lane, int] | None = None,
         arrived: Sequence[str] | None = None,
     ) -> Sequence[Batch]:
-        def look(connection: Connection) -> tuple[list[Batch], _Plan]:
+        def read(connection: Connection) -> tuple[list[Batch], _Plan]:
             due = _due(connection, worker, now, under_way, room)
             left = {lane: count - sum(batch.lane is lane for batch in due) for lane, count in room.items()}
             if fresh is not None:
@@ -109,7 +99,7 @@ class SqlDeliveries(DeliveryStore):
             return due, self._plan(connection, worker, left, limits, arrived)
 
         # Looking is a read: an idle worker must not keep the disk busy, nor a deep backlog those who write.
-        due, plan = await self._database.read(look)
+        due, plan = await self._database.read(read)
         if not plan.cuts:
             return due
         ids = [self._ids.new() for _ in plan.cuts]
@@ -173,24 +163,11 @@ class SqlDeliveries(DeliveryStore):
         arrived: Sequence[str] | None,
     ) -> _Plan:
         """What a worker could begin."""
-        window = _window(room, limits)
-        held = _partitions(connection, worker, self._pool) if window else ()
+        held = _partitions(connection, worker, self._pool) if any(room.values()) else ()
         if not held:
             return _Plan()
-        columns = (
-            deliveries.c.seq,
-            deliveries.c.parent,
-            deliveries.c.kind,
-            deliveries.c.purpose,
-            deliveries.c.ledger_entry,
-            func.length(deliveries.c.body),
-        )
-        query = select(*columns).where(*_cuttable(connection, held, arrived)).order_by(deliveries.c.seq).limit(window)
-        rows = [
-            Waiting(seq, parent, _KINDS[kind], purpose, ledger_entry, size)
-            for seq, parent, kind, purpose, ledger_entry, size in connection.execute(query).all()
-        ]
-        return _Plan(frozenset(held), cut(rows, room, limits))
+        shares = None if len(held) == PARTITIONS else held
+        return _Plan(frozenset(held), cut(look(connection, room, limits, shares, arrived), room, limits))
 
     def _begin(self, connection: Connection, worker: str, plan: _Plan, ids: Sequence[str], now: datetime) -> None:
         """Store what was planned: only its worker cuts in these partitions, as long as it holds them.
@@ -211,31 +188,15 @@ class SqlDeliveries(DeliveryStore):
         self._reach("outbox.cutting")
 
 
-def _window(room: Mapping[Lane, int], limits: Limits) -> int:
-    """How many of the oldest waiting deliveries to look at: enough to fill what there is room for."""
-    bulk = room.get(Lane.EVENTS, 0) + room.get(Lane.PROFILES, 0)
-    single = room.get(Lane.EVENT, 0) + room.get(Lane.PROFILE, 0)
-    if bulk:
-        return bulk * limits.events + single
-    # With the bulk lanes full it is enough to see whether what waits is for the others.
-    return limits.bulk_from + single if single else 0
-
-
 def _partitions(connection: Connection, worker: str, pool: str, *, for_share: bool = False) -> Sequence[int]:
     """What a worker holds; `for_share`, nobody can take it away before the commit."""
     mine = select(leases.c.partition).where(leases.c.pool == pool, leases.c.owner == worker)
     return connection.execute(mine.with_for_update(read=True) if for_share else mine).scalars().all()
 
 
-def _cuttable(
-    connection: Connection, partitions: Sequence[int], arrived: Sequence[str] | None
-) -> list[ColumnElement[bool]]:
-    conditions = [WAITING, ~_IS_BUSY]
-    if len(partitions) < PARTITIONS:
-        conditions.append(deliveries.c.partition.in_(partitions))
-    if arrived is not None:
-        conditions.append(among(connection, deliveries.c.id, arrived))
-    return conditions
+def _still_waiting(now: datetime) -> tuple[datetime, datetime]:
+    """Due in this span, a batch waits. No wait is longer, unless the clock was put back."""
+    return now + timedelta.resolution, now + timedelta(seconds=LONGEST_ASKED_SECONDS)
 
 
 def _due(
@@ -247,7 +208,7 @@ def _due(
         .where(
             batches.c.open,
             batches.c.owner == worker,
-            or_(batches.c.due.is_(None), batches.c.due <= now),
+            or_(batches.c.due.is_(None), ~batches.c.due.between(*_still_waiting(now))),
             batches.c.id.not_in(under_way),
         )
         .order_by(batches.c.due, batches.c.id)

@@ -10,7 +10,7 @@ from typing_extensions import override
 from dreamflow.kit.db import Database
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.outbox.adapters.sql.dialect import for_update, insert_missing
-from dreamflow.outbox.adapters.sql.horizon import safe_horizon
+from dreamflow.outbox.adapters.sql.horizon import Horizon
 from dreamflow.outbox.adapters.sql.tables import cursors, journal
 from dreamflow.outbox.model import Entry
 from dreamflow.outbox.ports import Journal
@@ -51,7 +51,7 @@ class SqlJournal(Journal):
         self._subscribers = {each.name: each for each in subscribers}
         self._chunk = chunk
         self._reach = reach
-        self._horizon = 0
+        self._horizon = Horizon(database, _last)
 
     @property
     @override
@@ -62,9 +62,9 @@ class SqlJournal(Journal):
     async def advance(self, subscriber: str) -> bool:
         # Looking is a read: an idle house must not keep the disk busy.
         had, newest = await self._database.read(lambda connection: _look(connection, subscriber))
-        if newest > self._horizon and had >= self._horizon:
-            self._horizon = await safe_horizon(self._database, _last) or self._horizon
-        if had >= self._horizon:
+        if newest > self._horizon.seq and had >= self._horizon.seq:
+            await self._horizon.move()
+        if had >= self._horizon.seq:
             return False
         handle = self._subscribers[subscriber].handle
         return await self._database.write(lambda connection: self._advance(connection, subscriber, handle))
@@ -77,9 +77,9 @@ class SqlJournal(Journal):
         had = connection.execute(for_update(select(cursors.c.seq).where(mine), skip_locked=True)).scalar_one_or_none()
         if had is None:
             return False  # another worker is at it
-        entries = _entries(connection, had, self._horizon, self._chunk)
+        entries = _entries(connection, had, self._horizon.seq, self._chunk)
         if not entries:  # they were erased
-            connection.execute(update(cursors).where(mine).values(seq=max(had, self._horizon)))
+            connection.execute(update(cursors).where(mine).values(seq=max(had, self._horizon.seq)))
             return False
         handle(connection, entries)
         connection.execute(update(cursors).where(mine).values(seq=entries[-1].seq))

@@ -1,9 +1,9 @@
 """Leases in SQL: workers, their partitions, and what the dead leave behind."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 from typing_extensions import override
 
 from dreamflow.kit.db import Database
@@ -16,6 +16,8 @@ from dreamflow.outbox.rules.partitions import PARTITIONS, fair_share
 
 DELIVERY = "delivery"
 RELAY = "relay"
+_LONGEST = timedelta(minutes=10)
+"""No lease ends so much later than one that is taken now."""
 
 
 class SqlLeases(LeaseStore):
@@ -52,7 +54,7 @@ class SqlLeases(LeaseStore):
     async def renew(self, worker: str, now: datetime, until: datetime) -> frozenset[int]:
         def write(connection: Connection) -> frozenset[int]:
             self._live(connection, worker, until)
-            self._bury(connection, now)
+            self._bury(connection, now, until)
             self._reach("lease.buried")
             if not self._is_shared_out:
                 self._share(connection, worker)
@@ -98,9 +100,11 @@ class SqlLeases(LeaseStore):
         if not alive.rowcount:
             raise LeaseLost("The lease of this worker ran out.")
 
-    def _bury(self, connection: Connection, now: datetime) -> None:
+    def _bury(self, connection: Connection, now: datetime, until: datetime) -> None:
         """Free what the dead held. Who is being buried by somebody else is left to them."""
-        dead = select(workers.c.id).where(workers.c.pool == self._pool, workers.c.until < now)
+        # Who is said to live for so long wrote it by a clock that has been put back since.
+        is_dead = or_(workers.c.until < now, workers.c.until > until + _LONGEST)
+        dead = select(workers.c.id).where(workers.c.pool == self._pool, is_dead)
         for worker in connection.execute(for_update(dead, skip_locked=True)).scalars().all():
             _let_go(connection, worker)
             connection.execute(delete(workers).where(workers.c.id == worker))
@@ -118,10 +122,10 @@ class SqlLeases(LeaseStore):
 
     def _adopt(self, connection: Connection, worker: str) -> None:
         if self._pool == DELIVERY:
-            orphans = for_update(
-                select(batches.c.id).where(batches.c.open, batches.c.owner.is_(None)).limit(100), skip_locked=True
-            )
-            found = connection.execute(orphans).scalars().all()
+            # By its owner's name too: what a worker stored while it was being buried, nobody has let go.
+            is_orphan = or_(batches.c.owner.is_(None), batches.c.owner.not_in(select(workers.c.id)))
+            orphans = select(batches.c.id).where(batches.c.open, is_orphan).limit(100)
+            found = connection.execute(for_update(orphans, skip_locked=True)).scalars().all()
             # Whoever had it may have sent it and died before saying so.
             adopted = {"owner": worker, "ambiguous": True}
             connection.execute(update(batches).where(batches.c.id.in_(found)).values(adopted))

@@ -31,7 +31,10 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Row]) -> No
         return
     columns = tuple(rows[0])
     if connection.dialect.name == "postgresql":
-        connection.execute(text(_from_a_document(table, columns, connection.dialect)), {"rows": encode(rows)})
+        # A document goes as text: what is escaped in it stays so.
+        texts = [name for name in columns if isinstance(table.c[name].type, JSON)]
+        document = [{**row, **{name: encode(row[name]) for name in texts}} for row in rows]
+        connection.execute(text(_from_a_document(table, columns, connection.dialect)), {"rows": encode(document)})
         return
     values = [list(row.values()) for row in rows]
     for place, process in _processors(table, columns, connection.dialect):
@@ -60,10 +63,15 @@ def _processors(table: Table, columns: tuple[str, ...], dialect: Dialect) -> Seq
 
 @cache
 def _from_a_document(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    typed = ", ".join(f'"{name}" {table.c[name].type.compile(dialect)}' for name in columns)
-    names = _names(columns)
+    types = {name: table.c[name].type for name in columns}
+    typed = ", ".join(
+        f'"{name}" {"text" if isinstance(type_, JSON) else type_.compile(dialect)}' for name, type_ in types.items()
+    )
+    values = ", ".join(
+        f'CAST("{name}" AS json)' if isinstance(type_, JSON) else f'"{name}"' for name, type_ in types.items()
+    )
     given = f"json_to_recordset(CAST(:rows AS json)) AS given({typed})"
-    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {given}"  # noqa: S608 - names of our own
+    return f"INSERT INTO {table.name} ({_names(columns)}) SELECT {values} FROM {given}"  # noqa: S608 - names of our own
 
 
 def _names(columns: Sequence[str]) -> str:

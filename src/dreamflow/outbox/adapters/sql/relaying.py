@@ -7,11 +7,11 @@ from sqlalchemy import Connection, func, select
 from typing_extensions import override
 
 from dreamflow.kit.db import Database
-from dreamflow.outbox.adapters.sql.deliveries import PENDING, WAITING
 from dreamflow.outbox.adapters.sql.dialect import among, inserting
-from dreamflow.outbox.adapters.sql.horizon import safe_horizon
+from dreamflow.outbox.adapters.sql.horizon import Horizon
 from dreamflow.outbox.adapters.sql.leasing import RELAY
-from dreamflow.outbox.adapters.sql.tables import cursors, deliveries, leases
+from dreamflow.outbox.adapters.sql.looking import oldest_waiting
+from dreamflow.outbox.adapters.sql.tables import PENDING, WAITING, cursors, deliveries, leases
 from dreamflow.outbox.errors import LeaseLost
 from dreamflow.outbox.model import Pointer
 from dreamflow.outbox.ports import PointedStore, RelayStore
@@ -29,14 +29,14 @@ class SqlRelay(RelayStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._horizon = 0
+        self._horizon = Horizon(database, _newest)
 
     @override
     async def unpublished(self, limit: int) -> Sequence[Pointer]:
-        found, newest = await self._database.read(lambda c: (_waiting(c, self._horizon, limit), _newest(c)))
-        if not found and newest > self._horizon:
-            self._horizon = await safe_horizon(self._database, _newest) or self._horizon
-            found = await self._database.read(lambda c: _waiting(c, self._horizon, limit))
+        found, newest = await self._database.read(lambda c: (_waiting(c, self._horizon.seq, limit), _newest(c)))
+        if not found and newest > self._horizon.seq:
+            await self._horizon.move()
+            found = await self._database.read(lambda c: _waiting(c, self._horizon.seq, limit))
         return found
 
     @override
@@ -51,7 +51,7 @@ class SqlRelay(RelayStore):
     async def rewind(self, worker: str) -> None:
         def write(connection: Connection) -> None:
             _hold(connection, worker)
-            oldest = connection.execute(select(func.min(deliveries.c.seq)).where(WAITING)).scalar_one()
+            oldest = oldest_waiting(connection)
             if oldest is not None:
                 _move(connection, min(oldest - 1, _cursor(connection)))
 
@@ -71,6 +71,12 @@ class SqlPointed(PointedStore):
     @override
     async def unfinished(self, ids: Sequence[str]) -> Mapping[str, bool]:
         return await self._database.read(lambda connection: _unfinished(connection, ids))
+
+
+def unpublished_of(connection: Connection) -> int:
+    """How many deliveries wait of which the log has no pointer yet."""
+    query = select(func.count()).select_from(deliveries).where(WAITING, deliveries.c.seq > _cursor(connection))
+    return connection.execute(query).scalar_one()
 
 
 def _unfinished(connection: Connection, ids: Sequence[str]) -> dict[str, bool]:
@@ -94,7 +100,7 @@ def _waiting(connection: Connection, horizon: int, limit: int) -> list[Pointer]:
 
 
 def _newest(connection: Connection) -> int:
-    return connection.execute(select(func.coalesce(func.max(deliveries.c.seq), 0)).where(WAITING)).scalar_one()
+    return connection.execute(select(func.coalesce(func.max(deliveries.c.seq), 0))).scalar_one()
 
 
 def _cursor(connection: Connection) -> int:

@@ -8,13 +8,24 @@ from typing_extensions import override
 
 from dreamflow.kit.db import Database
 from dreamflow.kit.failpoints import Reach, inert
-from dreamflow.outbox.adapters.sql.deliveries import ENDED
 from dreamflow.outbox.adapters.sql.dialect import inserting
-from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, settled_totals
-from dreamflow.outbox.model import DeliveryState
+from dreamflow.outbox.adapters.sql.tables import ENDED, batches, deliveries, dropped, settled_totals
+from dreamflow.outbox.model import DeliveryKind, DeliveryState
 from dreamflow.outbox.ports import SettledStore
 
 _REMOVABLE: Final = (DeliveryState.DELIVERED, DeliveryState.WITHHELD, DeliveryState.SUPERSEDED)
+_OLDER: Final = deliveries.alias("older")
+_KEEPS_FROM_TURNING_BACK: Final = and_(
+    deliveries.c.kind == DeliveryKind.PROFILE,
+    exists().where(
+        _OLDER.c.parent == deliveries.c.parent,
+        _OLDER.c.number < deliveries.c.number,
+        _OLDER.c.kind == DeliveryKind.PROFILE,
+        _OLDER.c.state == DeliveryState.DEAD,
+        ~exists().where(dropped.c.delivery == _OLDER.c.id),
+    ),
+)
+"""A profile update after one that is dead: when that one is sent again, it may not say what this one has said since."""
 _IS_EMPTY: Final = and_(~batches.c.open, ~exists().where(deliveries.c.batch == batches.c.id))
 
 
@@ -53,6 +64,8 @@ class SqlSettled(SettledStore):
             # Its time begins when it is dropped; until then it is still somebody's to mend.
             old = old.join(dropped, dropped.c.delivery == deliveries.c.id).where(dropped.c.at < before)
         else:
+            if state is DeliveryState.DELIVERED:
+                old = old.where(~_KEEPS_FROM_TURNING_BACK)
             old = old.where(deliveries.c.settled_at < before).order_by(deliveries.c.settled_at)
         # Looking is a read: a night without work must not keep the disk busy.
         if await self._database.read(lambda connection: connection.execute(old.limit(1)).first()) is None:

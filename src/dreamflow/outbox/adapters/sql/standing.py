@@ -6,8 +6,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, select
 
-from dreamflow.outbox.adapters.sql.deliveries import ENDED, IN_A_BATCH, WAITING, books_of
-from dreamflow.outbox.adapters.sql.tables import batches, deliveries, dropped, journal, leases, workers
+from dreamflow.outbox.adapters.sql.deliveries import books_of
+from dreamflow.outbox.adapters.sql.looking import oldest_waiting
+from dreamflow.outbox.adapters.sql.tables import (
+    ENDED,
+    IN_A_BATCH,
+    batches,
+    deliveries,
+    dropped,
+    journal,
+    leases,
+    workers,
+)
 from dreamflow.outbox.model import Books, DeliveryState
 
 
@@ -22,6 +32,7 @@ class Standing:
         leases: partitions that a live worker holds, by pool.
         orphans: open batches whose worker has died or let go of them; the next worker adopts them.
         dead: dead letters that nobody has dropped.
+        unpublished: deliveries that wait and of which the log has no pointer yet; none when nobody has asked.
     """
 
     books: Books
@@ -30,6 +41,7 @@ class Standing:
     leases: Mapping[str, int]
     orphans: int
     dead: int
+    unpublished: int | None = None
 
 
 def standing_of(connection: Connection, now: datetime) -> Standing:
@@ -57,11 +69,8 @@ def standing_of(connection: Connection, now: datetime) -> Standing:
 
 def _oldest(connection: Connection) -> datetime | None:
     # One look into each of the two indexes of what is pending: all of the table may be a month of deliveries.
-    first = [
-        connection.execute(select(func.min(deliveries.c.seq)).where(which)).scalar_one()
-        for which in (WAITING, IN_A_BATCH)
-    ]
-    oldest = min((seq for seq in first if seq is not None), default=None)
+    sent = connection.execute(select(func.min(deliveries.c.seq)).where(IN_A_BATCH)).scalar_one()
+    oldest = min((seq for seq in (oldest_waiting(connection), sent) if seq is not None), default=None)
     if oldest is None:
         return None
     happened = select(journal.c.occurred_at).join(deliveries, deliveries.c.fact == journal.c.id)

@@ -13,6 +13,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    literal_column,
     text,
 )
 
@@ -72,7 +74,7 @@ deliveries = Table(
     Column("batch", String, nullable=True),
     Column("settled_at", UtcDateTime, nullable=True),
     Index("deliveries_of_parent", "parent", "number", unique=True),
-    Index("deliveries_waiting", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    Index("deliveries_waiting", "kind", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
     # Random keys dirty a page for each row: what is not batched has no entry in these.
     Index("deliveries_in_a_batch", "batch", sqlite_where=_IN_A_BATCH, postgresql_where=_IN_A_BATCH),
     Index("deliveries_of_batch", "batch", sqlite_where=_BATCHED, postgresql_where=_BATCHED),
@@ -80,6 +82,14 @@ deliveries = Table(
     Index("deliveries_by_state", "state", "settled_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
     sqlite_autoincrement=True,
 )
+
+# Written out, not bound: an index of the pending ones serves only statements that say so themselves.
+PENDING_STATE: Final = literal_column(f"'{DeliveryState.PENDING}'", String)
+PENDING: Final = deliveries.c.state == PENDING_STATE
+WAITING: Final = and_(deliveries.c.batch.is_(None), PENDING)
+IN_A_BATCH: Final = and_(deliveries.c.batch.is_not(None), PENDING)
+ENDED: Final = deliveries.c.settled_at.is_not(None)
+"""To be said wherever ended deliveries are looked for: their index holds no others."""
 
 batches = Table(
     "batches",
