@@ -13,8 +13,7 @@ import httpx2
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from pydantic import SecretStr
 
-from dreamflow import bootstrap
-from dreamflow.bootstrap import House, Overrides, build
+from dreamflow.bootstrap import House, Overrides, build, domains, offline_writer
 from dreamflow.identity import DemoIssuer, Role
 from dreamflow.kit.clock import ManualClock, SystemClock
 from dreamflow.settings import DatabaseSettings, IdentitySettings, KlaviyoSettings, Settings, WorkerSettings
@@ -23,7 +22,7 @@ TONIGHT = datetime(2026, 11, 23, 19, 10, tzinfo=UTC)
 LONDON = {"time_zone": "Europe/London", "locale": "en-GB"}
 KEY = generate_private_key(SECP256R1())
 # Packs do not change: all houses of a process read them once, together.
-WRITING = bootstrap.offline_writer()
+WRITING = offline_writer()
 
 
 @dataclass
@@ -127,6 +126,6 @@ async def world(
             identity=identity,
             **klaviyo,
         )
-        stack.enter_context(patch.object(bootstrap, "offline_writer", lambda: WRITING))
+        stack.enter_context(patch.object(domains, "offline_writer", lambda: WRITING))
         house = await stack.enter_async_context(build(chosen, overrides))
         yield World(house, clock, issuer, stack)

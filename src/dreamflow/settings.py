@@ -18,6 +18,7 @@ from pydantic_settings import SettingsError as UnreadableSource
 from dreamflow.identity import IssuerConfig
 from dreamflow.kit import urls
 from dreamflow.kit.errors import DreamFlowError, Invalid
+from dreamflow.kit.failpoints import PLACES
 
 PREFIX: Final = "DREAMFLOW_"
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can carry, without blanks
@@ -209,7 +210,7 @@ class WorkerSettings(_Group):
     )
     bulk_limit: Annotated[int, Field(ge=1, le=1000)] = Field(default=1000, description="Events in one bulk request.")
     port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
-        default=None, description="Where a `dreamflow worker` answers /livez, /readyz and /metrics; none: nowhere."
+        default=None, description="Where a `dreamflow worker` or `relay` answers /livez, /readyz and /metrics."
     )
 
 
@@ -247,6 +248,13 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     outbox: OutboxSettings = OutboxSettings()
     failpoint: str = Field(default="", description="For tests: die at this named place.")
+
+    @field_validator("failpoint")
+    @classmethod
+    def _is_a_place(cls, failpoint: str) -> str:
+        if failpoint and failpoint not in PLACES:
+            raise ValueError(f"give one of {', '.join(PLACES)}")
+        return failpoint
 
     @classmethod
     def from_env(cls) -> Self:

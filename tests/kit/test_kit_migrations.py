@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
 from dreamflow.families.adapters import sql as families
 from dreamflow.kit.db import SchemaTooNew, SqliteDatabase, idempotency, migrate
+from dreamflow.kit.db.revisions import history
 from dreamflow.outbox.adapters import sql as outbox
 from dreamflow.stories.adapters import sql as stories
 from dreamflow.subscriptions.adapters import sql as subscriptions
@@ -29,6 +32,13 @@ def everything() -> MetaData:
         for table in part.metadata.sorted_tables:
             table.to_metadata(union)
     return union
+
+
+def test_the_history_that_the_files_are_named_for_is_that_of_alembic() -> None:
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    walked = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert list(history(SCRIPTS)) == walked[::-1]
 
 
 async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:

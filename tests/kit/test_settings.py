@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dreamflow.kit.failpoints import PLACES
 from dreamflow.settings import Settings, SettingsError
 
 CANARY = "pk_canary_0123456789_canary_0123456789"
@@ -124,6 +125,7 @@ def test_other_programs_variables_are_nobodys_business(monkeypatch: pytest.Monke
         ("DREAMFLOW_KAFKA__BOOTSTRAP", "a.example:9092,canary", "DREAMFLOW_KAFKA__BOOTSTRAP"),
         ("DREAMFLOW_KAFKA__TOPIC", "canary canary", "DREAMFLOW_KAFKA__TOPIC"),
         ("DREAMFLOW_WORKER__PORT", "-4711471147", "DREAMFLOW_WORKER__PORT"),
+        ("DREAMFLOW_FAILPOINT", "outbox.canary", "DREAMFLOW_FAILPOINT"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_without_being_quoted(
@@ -156,6 +158,15 @@ def test_a_url_with_a_password_is_kept_and_not_shown(
     assert secret is not None
     assert secret.get_secret_value() == kept
     assert "example" not in repr(settings) + settings.model_dump_json()
+
+
+def test_a_failpoint_is_one_of_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMFLOW_FAILPOINT", "outbox.sent")
+    assert Settings.from_env().failpoint == "outbox.sent"
+    monkeypatch.setenv("DREAMFLOW_FAILPOINT", "outbox.send")
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env()
+    assert all(place in str(refusal.value) for place in PLACES)
 
 
 def test_brokers_are_one_or_several(monkeypatch: pytest.MonkeyPatch) -> None:

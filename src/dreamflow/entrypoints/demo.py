@@ -15,10 +15,13 @@ from rich.console import Console
 
 from dreamflow.bootstrap import DATABASE, House, Mirror, Overrides, build, open_database
 from dreamflow.entrypoints import show
+from dreamflow.entrypoints.delivering import delivering, mirror_of
 from dreamflow.entrypoints.demo_state import DemoPersonas, demo_dir, issuer, tonight
-from dreamflow.entrypoints.http import CannotServe, delivering, mirror_of
-from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
-from dreamflow.entrypoints.serving import run as run_loop
+from dreamflow.entrypoints.failures import CannotServe
+from dreamflow.entrypoints.running import run as run_loop
+from dreamflow.entrypoints.running import stop_on_signals
+from dreamflow.entrypoints.serving import serving
+from dreamflow.entrypoints.sockets import bind, url_of
 from dreamflow.families import Family
 from dreamflow.identity import demo_account
 from dreamflow.kit.clock import OffsetClock, SystemClock
@@ -89,11 +92,11 @@ async def _demo(settings: Settings, options: DemoOptions, folder: Path, begins: 
         )
         await stack.enter_async_context(serving(house.app, app_socket))
         console.print(f"[bold]Tonight is open at {url_of(app_socket)}[/]\n")
-        mirror = mirror_of(house)
+        mirror = mirror_of(house.mirror)
         await _show_tonight(house, mirror, console, stop)
         if not options.once and not stop.is_set():
             _say_where(console, app_socket, emulator_socket)
-            async with delivering(house, stop, settings.worker.poll_seconds):
+            async with delivering(house.upkeep, mirror, stop, settings.worker.poll_seconds):
                 await stop.wait()
         console.print("Good night.")
 

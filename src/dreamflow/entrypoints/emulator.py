@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from dreamflow.entrypoints.failures import CannotRun
-from dreamflow.entrypoints.serving import bind
+from dreamflow.entrypoints.sockets import bind
 from klaviyo_emulator import EmulatorConfig, KeysError, StateError, read_keys
 from klaviyo_emulator.demo import MAXIMUM_FAMILIES, fills
 from klaviyo_emulator.hosts import exposure

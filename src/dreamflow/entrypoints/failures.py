@@ -7,4 +7,8 @@ class CannotRun(Exception):
     """The command cannot do what it was asked. The message says what to do."""
 
 
+class CannotServe(CannotRun):
+    """What was asked for does not make a house that may be opened."""
+
+
 EXPECTED = (CannotRun, DreamFlowError, OSError)

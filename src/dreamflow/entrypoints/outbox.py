@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dreamflow.bootstrap import dead_letters
+from dreamflow.bootstrap import open_dead_letters
 from dreamflow.outbox import DeadLetterService, DeliveryState, Letter, WholeLetter
 from dreamflow.settings import Settings
 
@@ -63,7 +63,7 @@ def drop(settings: Settings, ids: Sequence[str], *, reason: str) -> None:
 
 def _run(settings: Settings, ask: Callable[[DeadLetterService], Awaitable[T]]) -> T:
     async def asked() -> T:
-        async with dead_letters(settings) as letters:
+        async with open_dead_letters(settings) as letters:
             return await ask(letters)
 
     return asyncio.run(asked())

@@ -11,7 +11,7 @@ from dreamflow.bootstrap import DATABASE, Overrides, open_database, services
 from dreamflow.entrypoints import show
 from dreamflow.entrypoints.demo_state import demo_dir
 from dreamflow.entrypoints.demo_state import tonight as tonight_at
-from dreamflow.entrypoints.http import CannotServe
+from dreamflow.entrypoints.failures import CannotServe
 from dreamflow.identity import demo_account
 from dreamflow.kit.clock import ManualClock, SystemClock
 from dreamflow.settings import Settings

@@ -1,17 +1,15 @@
 """`dreamflow worker`: delivery in a process of its own, on the same database."""
 
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from rich.console import Console
 
-from dreamflow.bootstrap import build
-from dreamflow.entrypoints.http import delivering, klaviyo_line, mirror_of
-from dreamflow.entrypoints.serving import bind, serving, stop_on_signals, url_of
-from dreamflow.entrypoints.serving import run as run_loop
-from dreamflow.kit.ids import RandomIds
+from dreamflow.bootstrap import open_worker
+from dreamflow.entrypoints.delivering import delivering, klaviyo_line, mirror_of
+from dreamflow.entrypoints.running import run as run_loop
+from dreamflow.entrypoints.running import stop_on_signals
+from dreamflow.entrypoints.sockets import bind, url_of
 from dreamflow.settings import Settings
-from dreamflow.web.app import create_probes
 
 
 def run(settings: Settings, console: Console) -> None:
@@ -24,15 +22,18 @@ async def _work(settings: Settings, console: Console) -> None:
     async with AsyncExitStack() as stack:
         port = settings.worker.port
         sock = None if port is None else stack.enter_context(bind(settings.http.host, port))
-        house = await stack.enter_async_context(build(settings))
-        mirror = mirror_of(house)
+        worker = await stack.enter_async_context(open_worker(settings))
+        mirror = mirror_of(worker.mirror)
         console.print(await klaviyo_line(mirror))
+        ready = None
         if sock is not None:
+            from dreamflow.entrypoints.probing import probing
+
             # Entered before delivery, so that it tells of the draining until the last send has ended.
-            house.readiness.require(mirror.delivers)
-            everybody = replace(house.exposition, is_public=True)  # who reaches a port of its own may read it
-            await stack.enter_async_context(serving(create_probes(house.readiness, everybody, RandomIds()), sock))
+            probes = probing(sock, worker.database, worker.metrics, mirror.delivers)
+            ready = await stack.enter_async_context(probes)
             console.print(f"Health and metrics are at {url_of(sock)}")
-        await stack.enter_async_context(delivering(house, stop, settings.worker.poll_seconds))
+        await stack.enter_async_context(delivering(worker.upkeep, mirror, stop, settings.worker.poll_seconds))
         await stop.wait()
-        house.readiness.drain()
+        if ready is not None:
+            ready.drain()

@@ -8,10 +8,11 @@ from dreamflow.kit.db.database import CommitUnknown, Database, DatabaseUnavailab
 from dreamflow.kit.db.gathering import gather
 from dreamflow.kit.db.holding import Holding
 from dreamflow.kit.db.idempotency import once
-from dreamflow.kit.db.migrate import Revisions, migrate, require_current, revisions
+from dreamflow.kit.db.migrate import migrate
 from dreamflow.kit.db.postgres import PostgresDatabase
 from dreamflow.kit.db.readiness import require_ready
 from dreamflow.kit.db.refusals import refusal_reason
+from dreamflow.kit.db.revisions import Revisions, require_current, revisions
 from dreamflow.kit.db.sqlite import SqliteDatabase
 from dreamflow.kit.db.types import UtcDateTime
 

@@ -158,6 +158,12 @@ class StandingMetrics(Collector):
         for pool, count in sorted(standing.leases.items()):
             held.add_metric([pool], count)
         yield held
+        if standing.unpublished is not None:
+            yield GaugeMetricFamily(
+                "dreamflow_relay_unpublished",
+                "Deliveries that wait and are not in the log yet.",
+                value=standing.unpublished,
+            )
 
 
 def _of_books(books: Books) -> Iterator[GaugeMetricFamily]:

@@ -82,7 +82,7 @@ class KafkaIntake(Intake):
 
     @override
     def begin(self) -> None:
-        if self._task is None and not self._stop.is_set():
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     @override
@@ -95,13 +95,16 @@ class KafkaIntake(Intake):
 
     @override
     async def aclose(self) -> None:
-        self._stop.set()
         if self._task is None:
             return
+        self._stop.set()
         _, late = await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
         for task in late:
             task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        # A worker that broke down closes this, and begins it again.
+        self._task = None
+        self._stop.clear()
 
     async def _run(self) -> None:
         """Be a member, again and again, until it is closed; a fault in here must not end delivery."""
