@@ -151,6 +151,15 @@ async def test_a_function_that_raises_undoes_only_itself_while_its_neighbours_in
     assert await database.read(names) == {"before", "after"}
 
 
+async def test_whatever_a_function_raises_the_writer_lives_on(database: SqliteDatabase) -> None:
+    def leave(_: Connection) -> None:
+        raise SystemExit("a library wants to end the program")
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(leave)
+    assert await database.write(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one()) == 1
+
+
 async def test_reads_see_committed_state_only(database: SqliteDatabase) -> None:
     gate = Gate(adding("half done"))
     writing = asyncio.create_task(database.write(gate))

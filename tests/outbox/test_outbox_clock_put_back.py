@@ -1,13 +1,15 @@
 """A clock that ran hours ahead and is put right: what was written by it must not hold anything up for hours."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from dreamflow.kit.clock import ManualClock
-from dreamflow.outbox import DeliveryService
+from dreamflow.outbox import DeliveryService, LeaseLost
+from dreamflow.outbox.service.delivery import LEASE_SECONDS
 from outbox.outbox_fakes import Outbox, Play, heard, outbox_at
 
 BACK = timedelta(hours=6)
@@ -39,7 +41,19 @@ async def test_a_worker_that_died_in_the_future_is_buried(outbox: Outbox) -> Non
     await outbox.worker.deliver_next()
     put_back(outbox.clock)
     await outbox.append(heard("e1"))
-    assert await until_sent(outbox, outbox.service()) == timedelta()
+    assert await until_sent(outbox, outbox.service()) <= timedelta(seconds=LEASE_SECONDS) + STEP
+
+
+async def test_a_worker_whose_clock_is_ahead_is_left_alone_while_it_gives_signs_of_life(outbox: Outbox) -> None:
+    ahead = ManualClock(outbox.clock.now() + timedelta(hours=1))
+    other, own = outbox.service(wall_clock=ahead), outbox.service()
+    for _ in range(10):
+        await other.lease.renew()
+        with suppress(LeaseLost):  # the other one takes it for dead; `dreamflow doctor` compares the clocks
+            await own.lease.renew()
+        outbox.clock.advance(STEP)
+        ahead.advance(STEP)
+    assert other.lease.worker in await outbox.holdings()
 
 
 async def test_a_worker_whose_own_clock_is_put_back_gives_a_sign_of_life_at_once(outbox: Outbox) -> None:

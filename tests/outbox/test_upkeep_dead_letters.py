@@ -202,6 +202,7 @@ async def test_what_is_dropped_stays_dead_and_counted_and_its_words_are_gone(
 ) -> None:
     await outbox.append(heard("e1"), changed("c1", Card(email="ann@example.org")))
     await kill(outbox, "e1", "c1")
+    await operator.drop([], "nothing at all")
     await operator.drop(["c1"], "  the address was never right ")
     assert await outbox.store.books() == Books(dead=2, accepted=2)
     assert [each.id for each in await operator.listed()] == ["e1"]

@@ -323,6 +323,29 @@ async def test_what_recurs_is_not_put_off_by_a_clock_that_ran_ahead(database: Da
     assert [row.due for row in await rows(database, due_jobs)] == [next_night(EVENING)]
 
 
+async def test_what_recurs_goes_on_when_the_clock_is_put_back(database: Database, clock: ManualClock) -> None:
+    runs: list[datetime] = []
+
+    async def audit() -> None:
+        runs.append(clock.now())
+
+    worker = service(database, clock, Recurring("audit", lambda now: now, next_audit, audit))
+    await worker.run_due()
+    clock.set(EVENING - timedelta(hours=6))
+    for _ in range(10):
+        clock.advance(timedelta(minutes=1))
+        await worker.run_due()
+    assert len(runs) == 11
+
+
+async def test_a_job_that_was_taken_until_the_far_future_is_taken_over(database: Database, clock: ManualClock) -> None:
+    await ask(database, letter())
+    store = SqlSchedule(database)
+    far = ManualClock(EVENING + timedelta(hours=6))
+    assert await store.claim("dead", NAMES, NONE, clock.now(), lease(far)) is not None
+    assert await store.claim("alive", NAMES, NONE, clock.now(), lease(clock)) is not None
+
+
 async def test_an_idle_schedule_does_not_write(database: Database, clock: ManualClock) -> None:
     await ask(database, letter(minutes=1))
     nightly = Recurring("night", next_night, next_night, never)

@@ -151,7 +151,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries that go out together; once it may have been sent, its members never change.
+    """Deliveries that go out together; once a bulk request may have been sent, its members never change.
 
     Attributes:
         deliveries: those that have not ended yet, oldest first.

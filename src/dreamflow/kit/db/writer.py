@@ -156,7 +156,7 @@ class GroupWriter:
             settled = self._transaction(group, run)
         except _Again:
             return group
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+        except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer, and others come
             refusal = error if isinstance(error, DatabaseUnavailable) else unavailable(error)
             settled = [_Settled(job, error=refusal) for job in group]
         clashed = [each.job for each in settled if each.is_clash] if may_clash else []
@@ -232,7 +232,7 @@ def of_the_database(error: Exception) -> Exception:
     return error
 
 
-def unavailable(error: Exception) -> DatabaseUnavailable:
+def unavailable(error: BaseException) -> DatabaseUnavailable:
     """The refusal that an error of the database is."""
     refusal = DatabaseUnavailable("The database did not accept the request. Nothing was stored; try again.")
     refusal.__cause__ = error

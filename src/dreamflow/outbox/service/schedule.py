@@ -89,7 +89,7 @@ class ScheduleService:
         self._reach = reach
         # Not from the seeded ids of a simulation: two processes with one seed must not be one worker.
         self._worker = secrets.token_hex(12)
-        self._is_kept = False
+        self._looked: datetime | None = None
         self._running: dict[asyncio.Task[None], str] = {}
 
     async def run(self, stop: asyncio.Event, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -138,22 +138,24 @@ class ScheduleService:
         """Start one job that is due; false when there is none, or no hand free."""
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
-        if not self._is_kept:
-            await self._keep()
+        now = self._clock.now()
+        if self._looked is None or now < self._looked:
+            # What was put off by a clock that has been put back since is due by the right one.
+            await self._keep(now)
+        self._looked = now
         if len(self._running) >= _AT_ONCE:
             return False
         names = frozenset(self._handlers) | frozenset(self._recurring)
         under_way = frozenset(self._running.values())
-        job = await self._store.claim(self._worker, names, under_way, self._clock.now(), self._lease())
+        job = await self._store.claim(self._worker, names, under_way, now, self._lease())
         if job is None:
             return False
         self._running[asyncio.create_task(self._do(job))] = job.id
         return True
 
-    async def _keep(self) -> None:
+    async def _keep(self, now: datetime) -> None:
         for each in self._recurring.values():
-            await self._store.keep(DueJob(each.name, each.name, each.first(self._clock.now()), {}))
-        self._is_kept = True
+            await self._store.keep(DueJob(each.name, each.name, each.first(now), {}))
 
     def _lease(self) -> JobLease:
         now = self._wall_clock.now()

@@ -10,7 +10,7 @@ import structlog
 from dreamflow.kit.clock import Clock, SystemClock
 from dreamflow.kit.logging import where
 from dreamflow.outbox.ports import Journal
-from dreamflow.outbox.rules.timing import wait_seconds
+from dreamflow.outbox.rules.timing import LONGEST_WAIT_SECONDS, wait_seconds
 
 POLL_SECONDS: Final = 1.0
 
@@ -54,15 +54,16 @@ class SubscriberService:
         return any(given)
 
     async def _advance(self, name: str) -> bool:
-        not_before = self._not_before.get(name)
-        if not_before is not None and self._wall_clock.now() < not_before:
+        not_before, now = self._not_before.get(name), self._wall_clock.now()
+        # A longer wait is one of a clock that was put back.
+        if not_before is not None and timedelta() < not_before - now <= timedelta(seconds=LONGEST_WAIT_SECONDS):
             return False
         try:
             was_given = await self._journal.advance(name)
         except Exception as error:  # noqa: BLE001 - whatever it raises, the others go on
             self._failures[name] = self._failures.get(name, 0) + 1
             seconds = wait_seconds(self._failures[name], None, self._rng.random())
-            self._not_before[name] = self._wall_clock.now() + timedelta(seconds=seconds)
+            self._not_before[name] = now + timedelta(seconds=seconds)
             _log.error("subscriber.failed", subscriber=name, wait_seconds=round(seconds, 2), **where(error))
             return False
         self._failures.pop(name, None)

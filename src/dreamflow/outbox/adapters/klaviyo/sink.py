@@ -100,7 +100,8 @@ class KlaviyoSink(Sink):
         async def send() -> Answer:
             delivery_of = {id(profile): delivery for profile, delivery in zip(profiles, deliveries, strict=True)}
             result = await self._patient.profile_imports.import_all(profiles, job_timeout_seconds=_JOB_SECONDS)
-            for failed in (*result.unknown, *result.unsent):
+            failed = next(iter((*result.unknown, *result.unsent)), None)
+            if failed is not None:
                 # Importing all of it again is harmless, and simpler than to tell them apart.
                 return Deferred(type(failed.error).__name__, is_ambiguous=bool(result.sent or result.unknown))
             return PartlyAccepted({delivery_of[id(each.item)].id: _words(each.error) for each in result.refused})
@@ -148,7 +149,8 @@ def _refused_batch(error: RequestRejected, deliveries: Sequence[Delivery]) -> An
 def _words(error: KlaviyoError) -> str:
     """Code and place of a refusal; Klaviyo's sentences may quote what was sent and are left out."""
     places = [f"{detail.code} at {detail.pointer or detail.parameter or 'request'}" for detail in error.errors]
-    return f"refused with {error.status}: " + ("; ".join(places) or "no reason given")
+    refused = "not sent" if error.status is None else f"refused with {error.status}"
+    return f"{refused}: " + ("; ".join(places) or "no reason given")
 
 
 def _not_sent(error: ValidationError) -> str:

@@ -69,9 +69,12 @@ class SqlDeadLetters(DeadLetters):
     @override
     async def drop(self, ids: Sequence[str], reason: str, now: datetime) -> None:
         def write(connection: Connection) -> None:
-            rows = _dead(connection, list(dict.fromkeys(ids)), others_too=False)
+            wanted = list(dict.fromkeys(ids))
+            _hold_profiles(connection, wanted)
+            rows = _dead(connection, wanted, others_too=False)
             given_up = [{"delivery": row.id, "reason": reason, "at": now} for row in rows]
-            connection.execute(insert(dropped), given_up)
+            if given_up:
+                connection.execute(insert(dropped), given_up)
             for some in _chunks([row.seq for row in rows]):
                 emptied = update(deliveries).where(deliveries.c.seq.in_(some)).values(body="{}", identity=[])
                 connection.execute(emptied)

@@ -49,6 +49,7 @@ class SqlLeases(LeaseStore):
         self._is_shared_out = is_shared_out
         self._reach = reach
         self._joined: str | None = None
+        self._ahead: dict[str, tuple[datetime, datetime]] = {}
 
     @override
     async def renew(self, worker: str, now: datetime, until: datetime) -> frozenset[int]:
@@ -102,12 +103,21 @@ class SqlLeases(LeaseStore):
 
     def _bury(self, connection: Connection, now: datetime, until: datetime) -> None:
         """Free what the dead held. Who is being buried by somebody else is left to them."""
-        # Who is said to live for so long wrote it by a clock that has been put back since.
-        is_dead = or_(workers.c.until < now, workers.c.until > until + _LONGEST)
+        is_dead = or_(workers.c.until < now, workers.c.id.in_(self._stuck(connection, now, until)))
         dead = select(workers.c.id).where(workers.c.pool == self._pool, is_dead)
         for worker in connection.execute(for_update(dead, skip_locked=True)).scalars().all():
             _let_go(connection, worker)
             connection.execute(delete(workers).where(workers.c.id == worker))
+
+    def _stuck(self, connection: Connection, now: datetime, until: datetime) -> list[str]:
+        """Who is said to live for hours, by a clock that has been put back since, and gives no sign of life."""
+        pool = workers.c.pool == self._pool
+        far = connection.execute(select(workers.c.id, workers.c.until).where(pool, workers.c.until > until + _LONGEST))
+        before, self._ahead = self._ahead, {}
+        for row in far:
+            said, since = before.get(row.id, (None, now))
+            self._ahead[row.id] = (row.until, since if said == row.until else now)
+        return [id_ for id_, (_, since) in self._ahead.items() if not timedelta() <= now - since < until - now]
 
     def _share(self, connection: Connection, worker: str) -> None:
         alive = select(func.count()).select_from(workers).where(workers.c.pool == self._pool)

@@ -1,7 +1,6 @@
 """What waits and may go: the oldest of each kind that there is room for, so that no kind's backlog hides the other."""
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
 from math import inf
 from typing import Final
 
@@ -61,7 +60,7 @@ def look(
     }
     found = {kind: _oldest(connection, kind, window, conditions) for kind, window in windows.items()}
     together: list[Waiting] = []
-    for kind, other in permutations(DeliveryKind):
+    for kind, other in ((DeliveryKind.EVENT, DeliveryKind.PROFILE), (DeliveryKind.PROFILE, DeliveryKind.EVENT)):
         is_all = len(found[other]) < windows[other]
         unseen = {} if is_all else _unseen(connection, found[kind], other, after=_last(found[other]))
         together += [each for each in found[kind] if each.seq < unseen.get(each.parent, inf)]

@@ -1,7 +1,7 @@
 """Due jobs in SQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, or_, select, update
@@ -14,6 +14,7 @@ from dreamflow.outbox.errors import LeaseLost
 from dreamflow.outbox.model import DueJob
 from dreamflow.outbox.ports import JobLease, ScheduleStore
 
+_LONGEST: Final = timedelta(minutes=10)
 _NOBODY: Final[Mapping[str, Any]] = {"owner": None, "until": None}
 
 
@@ -55,7 +56,7 @@ class SqlSchedule(ScheduleStore):
     ) -> DueJob | None:
         free = (
             select(due_jobs)
-            .where(*_free(names, under_way, now, lease.since))
+            .where(*_free(names, under_way, now, lease))
             .order_by(due_jobs.c.due, due_jobs.c.id)
             .limit(1)
         )
@@ -106,13 +107,18 @@ class SqlSchedule(ScheduleStore):
 
 
 def _free(
-    names: frozenset[str], under_way: frozenset[str], now: datetime, since: datetime
+    names: frozenset[str], under_way: frozenset[str], now: datetime, lease: JobLease
 ) -> Sequence[ColumnElement[bool]]:
     return (
         due_jobs.c.due <= now,
         due_jobs.c.name.in_(names),
         due_jobs.c.id.not_in(under_way),
-        or_(due_jobs.c.owner.is_(None), due_jobs.c.until < since),
+        or_(
+            due_jobs.c.owner.is_(None),
+            due_jobs.c.until < lease.since,
+            # Nobody takes it for so long: whoever did had a clock that has been put back since.
+            due_jobs.c.until > lease.until + _LONGEST,
+        ),
     )
 
 
