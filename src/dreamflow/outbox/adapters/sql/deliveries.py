@@ -44,6 +44,9 @@ from dreamflow.outbox.rules.timing import LONGEST_ASKED_SECONDS
 
 _KINDS: Final = {kind.value: kind for kind in DeliveryKind}
 
+_STILL_WAITING: Final = (deliveries.c.batch.is_(None), deliveries.c.settled_at.is_(None))
+"""For rows whose places are known. Said as `WAITING`, PostgreSQL would look through all that waits for them."""
+
 _VERDICTS: Final = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery"), PENDING)
@@ -179,10 +182,9 @@ class SqlDeliveries(DeliveryStore):
             raise _Overtaken
         for batch_id, each in zip(ids, plan.cuts, strict=True):
             _insert_batch(connection, batch_id, each.lane, worker)
-            chosen = (among(connection, deliveries.c.seq, each.members), WAITING)
-            if connection.execute(update(deliveries).where(*chosen).values(batch=batch_id)).rowcount < len(
-                each.members
-            ):
+            chosen = (among(connection, deliveries.c.seq, each.members), *_STILL_WAITING)
+            begun = connection.execute(update(deliveries).where(*chosen).values(batch=batch_id))
+            if begun.rowcount < len(each.members):
                 raise _Overtaken
             _merge(connection, each, now)
         self._reach("outbox.cutting")
@@ -256,7 +258,7 @@ def _merge(connection: Connection, cut: Cut, now: datetime) -> None:
         whole = {"body": json.dumps(body, separators=(",", ":")), "identity": identity}
         connection.execute(update(deliveries).where(deliveries.c.seq == last).values(whole))
         superseded = {"state": DeliveryState.SUPERSEDED, "reason": f"went along with {rows[-1].id}", "settled_at": now}
-        waiting = (deliveries.c.seq.in_(older), WAITING)
+        waiting = (deliveries.c.seq.in_(older), *_STILL_WAITING)
         if connection.execute(update(deliveries).where(*waiting).values(superseded)).rowcount < len(older):
             raise _Overtaken
 
