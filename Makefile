@@ -45,7 +45,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew into locks/
 	tools/lock $(BIN)/uv
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) dist .coverage* .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .mutation .coverage* .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -49,6 +49,12 @@ def test_nonsense_teaches_nothing(text: str) -> None:
     assert told({"RateLimit-Limit": text, "RateLimit-Remaining": "1"}) == Told((), None)
 
 
+def test_a_header_is_read_up_to_a_thousand_characters() -> None:
+    text = "1, 1;w=1".ljust(1_000)
+    assert told({"RateLimit-Limit": text}).limits == (Limit(1, 1),)
+    assert told({"RateLimit-Limit": text + " "}) == Told((), None)
+
+
 def test_an_answer_without_the_headers_teaches_nothing() -> None:
     assert told({}) == Told((), None)
 

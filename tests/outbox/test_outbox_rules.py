@@ -93,6 +93,13 @@ def test_updates_in_a_row_are_one_also_where_other_families_come_between() -> No
     assert only == Cut(Lane.PROFILES, (2, 3, 4), {2: (0,), 4: (1,)})
 
 
+@pytest.mark.parametrize("other", [{"purpose": "news"}, {"ledger_entry": "entry-9"}])
+def test_updates_that_cite_another_consent_wait_for_those_before_them(other: dict[str, str]) -> None:
+    first, second, third = waiting_of("A", "A", "A")
+    assert cut([first, second, replace(third, **other)], PLENTY, SMALL) == [Cut(Lane.PROFILE, (1,), {1: (0,)})]
+    assert cut([first, replace(second, **other), third], PLENTY, SMALL) == [Cut(Lane.PROFILE, (0,))]
+
+
 @pytest.mark.parametrize("full", list(PLENTY))
 def test_a_full_lane_gets_nothing_and_the_others_go_on(full: Lane) -> None:
     room = PLENTY | {full: 0}
@@ -107,6 +114,7 @@ def test_a_lane_that_nobody_speaks_of_is_full() -> None:
     assert cut(waiting_of("a", "B"), {}, SMALL) == []
     assert cut(waiting_of(*"abcABC"), {}, SMALL) == []
     assert cut(waiting_of(*"ABC"), {}, SMALL) == []
+    assert cut(waiting_of("a", "b", "C", "D"), {}, SMALL) == []
 
 
 def test_there_are_no_more_batches_than_a_lane_has_room_for_and_the_oldest_go_first() -> None:
@@ -122,6 +130,8 @@ def test_a_batch_is_cut_before_its_bytes_are_more_than_klaviyo_takes(names: str)
     half = MOST_BYTES // 2 - FRAME_BYTES
     assert len(cut(waiting_of(*names, size=half), PLENTY, limits)[0].members) == 2
     assert len(cut(waiting_of(*names, size=half + 1), PLENTY, limits)[0].members) == 1
+    one_byte_more = [replace(each, size=half + (each.seq == 1)) for each in waiting_of(*names, size=half)]
+    assert len(cut(one_byte_more, PLENTY, limits)[0].members) == 1
     assert len(cut(waiting_of(*names, size=9 * MOST_BYTES), PLENTY, limits)[0].members) == 1
 
 
@@ -281,7 +291,7 @@ def test_what_means_the_same_for_every_batch(lane: Lane, is_ambiguous: bool) -> 
     batch = batch_of(lane, *ids, is_ambiguous=is_ambiguous)
     assert next_step(batch, Accepted()) == Settle(dict.fromkeys(ids, GONE))
     assert next_step(batch, PartlyAccepted({"a1": "bad"})) == Settle({**dict.fromkeys(ids, GONE), "a1": dead("bad")})
-    assert next_step(batch, Deferred("busy", 3.0)) == TryAgain("busy", 3.0, is_ambiguous=True)
+    assert next_step(batch, Deferred("busy", 3.0)) == TryAgain("busy", 3.0, is_ambiguous=True, is_locked=False)
     assert next_step(batch, Deferred("busy", is_ambiguous=False)) == TryAgain("busy")
     assert next_step(batch, Locked("key")) == TryAgain("key", is_locked=True)
 
@@ -337,6 +347,7 @@ def test_what_is_too_large_alone_is_dead(lane: Lane) -> None:
         (("a1", "b1", "b2", "b3"), [("a1",), ("b1", "b2", "b3")]),
         (("a1", "b1", "c1", "c2", "c3", "c4"), [("a1", "b1"), ("c1", "c2", "c3", "c4")]),
         (("a1", "b1", "b2", "c1", "d1", "d2"), [("a1", "b1", "b2"), ("c1", "d1", "d2")]),
+        (("a1", "b1", "b2", "b3", "c1"), [("a1",), ("b1", "b2", "b3", "c1")]),
     ],
 )
 def test_what_is_too_large_goes_on_in_halves_and_no_profile_is_torn(
