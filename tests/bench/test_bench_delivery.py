@@ -1,19 +1,27 @@
 """The frame of the bench of delivery: a house, its facts and programs, an account with a witness, groups of rows."""
 
 import asyncio
+import json
 import os
 import random
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 
 import pytest
+import structlog
+import typer
 
 from aioklaviyo import Klaviyo, NoPacing
 from dreamflow.bench.delivery import account as accounts
-from dreamflow.bench.delivery import kills, parents
+from dreamflow.bench.delivery import kills, parents, soak
 from dreamflow.bench.delivery.account import Account
+from dreamflow.bench.delivery.bench import BESIDE, GROUPS, DeliveryBench
 from dreamflow.bench.delivery.facts import facts
 from dreamflow.bench.delivery.group import Group, NotHereError
 from dreamflow.bench.delivery.house import sqlite_house
@@ -22,7 +30,12 @@ from dreamflow.bench.delivery.ledger import audit, books
 from dreamflow.bench.delivery.program import Program, wait_until
 from dreamflow.bench.delivery.witness import Witness
 from dreamflow.bench.model import Broken, Lab, Measured, Outcome, Row, Skipped, at_most
+from dreamflow.bench.runner import run
+from dreamflow.bench.servers.kafka_installation import kafka_installation
+from dreamflow.bench.servers.postgres_process import postgres_programs
 from dreamflow.bench.subject import SubjectError
+from dreamflow.entrypoints import bench as command
+from dreamflow.entrypoints.cli import app
 from dreamflow.families import FamilyService
 from dreamflow.families.adapters.sql import SqlFamilyStore
 from dreamflow.kit.clock import SystemClock
@@ -93,6 +106,12 @@ async def test_facts_of_a_house_may_leave_and_the_account_tells_of_them(tmp_path
     assert all(one.is_accepted for one in requests)
 
 
+def test_houses_may_be_made_at_the_same_time(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        made = [threads.submit(sqlite_house, tmp_path / str(number), 2, number) for number in range(6)]
+    assert [len(each.result().families) for each in made] == [2] * 6
+
+
 def test_the_same_seed_gives_the_same_facts(tmp_path: Path) -> None:
     house = sqlite_house(tmp_path / "house", 3, 1)
     one, two, other = (list(facts(20, house.families, seed, updates=0.3)) for seed in (1, 1, 2))
@@ -108,6 +127,77 @@ def test_each_kind_of_fault_is_as_likely_as_the_others() -> None:
     assert shares == pytest.approx([0.012] * 10)
     of_two = parse_faults(accounts.faults(0.12, ("create_event", "bulk_create_events")))
     assert [fault.operation for fault in of_two] == ["create_event"] * 10 + ["bulk_create_events"] * 10
+
+
+@pytest.mark.parametrize("share", [0.003, 0.05, 0.3])
+def test_any_share_can_be_told_to_the_emulator(share: float) -> None:
+    spared = 1.0
+    for fault in parse_faults(accounts.faults(share)):
+        spared -= spared * fault.probability
+    assert 1 - spared == pytest.approx(share, abs=1e-6)
+
+
+def test_a_report_says_with_which_versions(tmp_path: Path) -> None:
+    bench = DeliveryBench(groups=(Group(ROWS, lambda lab, seed: [Measured(row=row.id, value=0, n=1) for row in ROWS]),))
+    document = run("delivery", bench, lab(tmp_path)).document()
+    assert document["seed"] == bench.seed
+    versions = document["versions"]
+    assert isinstance(versions, dict)
+    assert versions["sqlalchemy"] == version("sqlalchemy")
+    assert ("postgresql" in versions) == (postgres_programs() is not None)
+    assert ("kafka" in versions) == (kafka_installation() is not None)
+    assert all(re.fullmatch(r"\d+(\.\w+)+", str(number)) for number in versions.values())
+
+
+def test_what_fails_on_purpose_does_not_spoil_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(lab: Lab, seed: int) -> Iterator[Measured]:
+        for row in ROWS:
+            structlog.get_logger().error("outbox.dead_letter")
+            yield Measured(row=row.id, value=0, n=1)
+
+    monkeypatch.setattr(command, "load", lambda name: DeliveryBench(groups=(Group(ROWS, measure),)))
+    monkeypatch.setenv("DREAMFLOW_STATE_DIR", str(tmp_path))
+    typer.main.get_command(app).main(["bench", "delivery", "--json"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert [result["holds"] for result in json.loads(said.out)["results"]] == [True, True]
+    assert said.err.splitlines() == ["one, two: 0 s", "delivery.one: 0", "delivery.two: 0"]
+
+
+def test_what_depends_on_no_clock_is_measured_beside_the_soak(tmp_path: Path) -> None:
+    soaked, night, raw = (
+        Row(id=name, unit="wrong", target=at_most(0), short_target=at_most(0)) for name in ("soak", "night", "raw")
+    )
+    has_begun, may_end = Event(), Event()
+    ended: list[str] = []
+
+    def soaking(lab: Lab, seed: int) -> Iterator[Measured]:
+        has_begun.set()
+        assert may_end.wait(30)
+        ended.append(soaked.id)
+        yield Measured(row=soaked.id, value=0, n=1)
+
+    def beside(lab: Lab, seed: int) -> Iterator[Measured]:
+        assert has_begun.wait(30)
+        ended.append(night.id)
+        may_end.set()
+        yield Measured(row=night.id, value=0, n=1)
+
+    def alone(lab: Lab, seed: int) -> Iterator[Measured]:
+        ended.append(raw.id)
+        yield Measured(row=raw.id, value=0, n=1)
+
+    groups = (Group((raw,), alone), Group((soaked,), soaking), Group((night,), beside))
+    bench = DeliveryBench(groups=groups, background=groups[1], beside=groups[2:])
+    report = run("delivery", bench, lab(tmp_path))
+    assert ended == ["night", "soak", "raw"]
+    notes = {result.row.id: result.outcome.note for result in report.results if isinstance(result.outcome, Measured)}
+    assert notes == {"raw": "", "soak": "; measured meanwhile: night", "night": ""}
+
+
+def test_every_row_belongs_to_the_bench() -> None:
+    assert {group.rows for group in (soak.GROUP, *BESIDE)} < {group.rows for group in GROUPS}
 
 
 def test_an_account_says_what_went_wrong(klaviyo: Account) -> None:
@@ -187,6 +277,7 @@ async def test_a_program_that_ends_by_itself_is_not_killed(program: Callable[[st
     [
         (NotHereError("There is no moon."), Skipped("two", "There is no moon.")),
         (SubjectError("it fell"), Broken("two", "SubjectError: it fell")),
+        (ZeroDivisionError("of the bench"), Broken("two", "ZeroDivisionError: of the bench")),
         (None, Broken("two", "it was not measured")),
     ],
 )
@@ -220,6 +311,14 @@ def test_parents_count_from_when_a_call_was_due() -> None:
     assert calls.failing_share == 0.5
     assert calls.between(1.0, 3.0).failing_share == 0.5
     assert (calls.seconds(0.5), calls.seconds(1)) == (0.2, 3.0)
+
+
+def test_when_nobody_has_asked_there_is_no_time_to_tell() -> None:
+    nobody = parents.Calls([])
+    assert nobody.words() == "nobody asked"
+    with pytest.raises(SubjectError, match="nobody"):
+        nobody.seconds(0.99)
+    assert parents.Calls([(100.0, 0.5, 201, "a")]).words() == "p99 500 ms, median 500 ms"
 
 
 def test_a_program_does_not_outlive_the_bench(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dreamflow.outbox import Books
 from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import running_emulator
 
-TINY = SoakSize(seconds=2.5, warm_up_seconds=0.5, every_seconds=0.1, rate=30, families=20)
+TINY = SoakSize(seconds=2.5, warm_up_seconds=0.5, warm_up_rate=30, every_seconds=0.1, rate=30, families=20)
 RIGHT = Found(
     lost=0,
     doubled=0,

@@ -49,10 +49,12 @@ def test_a_report_is_what_the_contract_says(tmp_path: Path) -> None:
         fast(123.4567891, rival="a snail", rival_value=0.1, interval=(100, 140), note="downhill"),
     ]
     document = run("race", Scripted(outcomes), lab(tmp_path)).document()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", str(document.pop("day")))
     assert json.loads(json.dumps(document)) == {
         "bench": "race",
         "version": __version__,
         "seed": 7,
+        "short": False,
         "machine": machine(),
         "results": [
             {
@@ -145,11 +147,11 @@ def test_every_bench_says_what_it_measures(name: BenchName) -> None:
     assert len(set(rows)) == len(rows)
 
 
-def show(bench: Scripted, monkeypatch: pytest.MonkeyPatch, folder: Path, *, as_json: bool) -> int:
+def show(bench: Scripted, monkeypatch: pytest.MonkeyPatch, folder: Path, form: command.Form, *only: str) -> int:
     """The status of the command's end."""
     monkeypatch.setattr(command, "load", lambda name: bench)
     try:
-        command.run(BenchName.EMULATOR, short=False, as_json=as_json, data=None, state_dir=folder)
+        command.run(BenchName.EMULATOR, short=False, only=frozenset(only), form=form, data=None, state_dir=folder)
     except typer.Exit as end:
         return end.exit_code
     return 0
@@ -160,7 +162,7 @@ def test_the_status_tells_whether_all_is_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, value: float, status: int
 ) -> None:
     bench = Scripted([fast(value), Skipped("small", "no scales")])
-    assert show(bench, monkeypatch, tmp_path / "state", as_json=True) == status
+    assert show(bench, monkeypatch, tmp_path / "state", command.Form.JSON) == status
     out, err = capsys.readouterr()
     assert [result["holds"] for result in json.loads(out)["results"]] == [not status, None]
     assert err.splitlines() == [f"emulator.fast: {value}", "emulator.small: no scales"]
@@ -174,7 +176,7 @@ def test_a_table_says_the_same_to_people(
 ) -> None:
     measured = fast(1234.5, note="downhill", interval=(1, 2000), rival="a snail", rival_value=0.123456)
     bench = Scripted([measured, Broken("small", "it grew")])
-    assert show(bench, monkeypatch, tmp_path, as_json=False) == 1
+    assert show(bench, monkeypatch, tmp_path, command.Form.TABLE) == 1
     out = capsys.readouterr().out
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
     assert cells == [
@@ -183,12 +185,55 @@ def test_a_table_says_the_same_to_people(
     ]
     assert "fast: downhill; from 1 to 2,000 things/s; a snail: 0.123 things/s" in out
     assert "small: it grew" in out
-    assert "Seed 7; cpus " in out
+    assert "; seed 7; cpus " in out
+
+
+def test_a_page_says_the_same_to_keep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bench = Scripted([fast(1234.5, note="downhill"), Broken("small", "it grew")])
+    assert show(bench, monkeypatch, tmp_path, command.Form.MARKDOWN) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"# `dreamflow bench emulator`, version {__version__}"
+    assert lines[3:] == [
+        "| row | value | target | holds | n |",
+        "|---|---|---|---|---|",
+        "| fast | 1,234 things/s | >= 100 things/s | yes | 3 |",
+        "| small |  | <= 5 MB | NO |  |",
+        "",
+        "- **fast**: downhill",
+        "- **small**: it grew",
+    ]
+
+
+def test_one_row_can_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bench = Scripted([fast(1), Skipped("small", "no scales")])
+    assert show(bench, monkeypatch, tmp_path, command.Form.JSON, "small") == 0
+    out, err = capsys.readouterr()
+    assert [result["id"] for result in json.loads(out)["results"]] == ["emulator.small"]
+    assert err.splitlines() == ["emulator.small: no scales"]
+    with pytest.raises(CannotRun, match=r"no row slow\. It has fast, small"):
+        show(bench, monkeypatch, tmp_path, command.Form.JSON, "slow")
+
+
+@pytest.mark.parametrize("name", BenchName)
+def test_what_was_not_asked_for_is_not_measured(name: BenchName, tmp_path: Path) -> None:
+    nothing = Lab(short=True, scratch=tmp_path, data=None, say=[].append, only=frozenset({"none of them"}))
+    assert list(load(name).measure(nothing)) == []
 
 
 def test_data_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="no folder"):
-        command.run(BenchName.EMULATOR, short=True, as_json=True, data=tmp_path / "data", state_dir=tmp_path)
+        command.run(
+            BenchName.EMULATOR,
+            short=True,
+            only=frozenset(),
+            form=command.Form.JSON,
+            data=tmp_path / "data",
+            state_dir=tmp_path,
+        )
 
 
 def test_the_command_takes_the_data_folder_from_option_and_setting(

@@ -68,7 +68,7 @@ def test_an_answer_that_no_model_reads_is_no_success(monkeypatch: pytest.MonkeyP
 def coverage(folder: Path) -> Outcome:
     lab = Lab(short=True, scratch=folder, data=None, say=print)
     only = rows._Run(lab, EmulatorBench().short, None)  # pyright: ignore[reportArgumentType]
-    (outcome,) = rows._or_broken(only.coverage(), COVERAGE)
+    (outcome,) = rows._or_broken(lab, only.coverage(), COVERAGE)
     return outcome
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from typing_extensions import override
 
@@ -101,6 +101,12 @@ class Lab:
     """The folder with data sets for measuring, where there is one."""
     say: Callable[[str], None]
     """Tells whoever waits what is going on."""
+    only: frozenset[str] = frozenset()
+    """Ids of the rows that somebody asked for; none means all."""
+
+    def wants(self, rows: Iterable[Row]) -> bool:
+        """Whether any of these rows was asked for."""
+        return not self.only or any(row.id in self.only for row in rows)
 
 
 class Bench(Protocol):
@@ -117,7 +123,16 @@ class Bench(Protocol):
         ...
 
     def measure(self, lab: Lab) -> Iterable[Outcome]:
-        """Measure each row once, in any order."""
+        """Measure each row once, in any order; those that the lab does not want may be left out."""
+        ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A bench whose figures depend on more than this program and the machine."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Of libraries and servers, by name."""
         ...
 
 
@@ -173,8 +188,13 @@ class Report:
     bench: str
     version: str
     seed: int
+    day: str
+    """When it was measured, in UTC."""
+    short: bool
     machine: Mapping[str, JsonValue]
     results: Sequence[Result]
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of libraries and servers that the figures depend on."""
 
     @property
     def holds(self) -> bool:
@@ -187,7 +207,10 @@ class Report:
             "bench": self.bench,
             "version": self.version,
             "seed": self.seed,
+            "day": self.day,
+            "short": self.short,
             "machine": self.machine,
+            **({"versions": self.versions} if self.versions else {}),
             "results": [result.document(self.bench) for result in self.results],
         }
 

@@ -8,17 +8,20 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from dreamflow._version import __version__
-from dreamflow.bench.model import JsonValue, Measured, Outcome, Report, Result
+from dreamflow.bench.model import JsonValue, Measured, Outcome, Report, Result, Versioned
+from dreamflow.kit.clock import SystemClock
 
 if TYPE_CHECKING:
     from dreamflow.bench.model import Bench, Lab
 
 
 def run(name: str, bench: Bench, lab: Lab) -> Report:
-    """Measure all rows of a bench."""
-    rows = {row.id: row for row in bench.rows}
+    """Measure the rows of a bench that the lab wants."""
+    rows = {row.id: row for row in bench.rows if lab.wants([row])}
     outcomes: dict[str, Outcome] = {}
     for outcome in bench.measure(lab):
+        if lab.only and outcome.row not in rows:
+            continue  # it came along with one that was asked for
         if outcome.row not in rows or outcome.row in outcomes:
             raise RuntimeError(f"{name} measures {outcome.row}, which is not a row of it, or was measured already")
         outcomes[outcome.row] = outcome
@@ -30,8 +33,11 @@ def run(name: str, bench: Bench, lab: Lab) -> Report:
         bench=name,
         version=__version__,
         seed=bench.seed,
+        day=SystemClock().now().date().isoformat(),
+        short=lab.short,
         machine=machine(),
-        results=[Result(row, row.short_target if lab.short else row.target, outcomes[row.id]) for row in bench.rows],
+        results=[Result(row, row.short_target if lab.short else row.target, outcomes[row.id]) for row in rows.values()],
+        versions=bench.versions() if isinstance(bench, Versioned) else {},
     )
 
 

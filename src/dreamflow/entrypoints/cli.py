@@ -146,6 +146,7 @@ def relay(
 
     Needed where DREAMFLOW_KAFKA__BOOTSTRAP is set. Only one relay is active; others stand by and take over within
     DREAMFLOW_WORKER__LEASE_SECONDS. It makes the topic when it is missing. What is published are pointers: random ids.
+    DREAMFLOW_WORKER__PORT opens /livez, /readyz and /metrics.
     """
     from dreamflow.entrypoints.relay import run
 
@@ -342,6 +343,10 @@ def bench(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Data sets to measure with; without it those rows are skipped.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ROW", help="Measure this row; may be given more than once.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a page for people to keep.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure what the program promises on this machine; exit status 1 when a promise is not kept.
@@ -349,11 +354,15 @@ def bench(
     Progress goes to the standard error. Nothing leaves this machine, and settings for a real Klaviyo account are
     ignored.
     """
-    from dreamflow.entrypoints.bench import run
+    from dreamflow.entrypoints.bench import Form, run
+    from dreamflow.kit.logging import configure
 
+    # To the standard error, and hardly anything: what is measured here fails on purpose.
+    configure(json=False, level="CRITICAL")
     settings = _settings()
     folder = settings.data_dir if data is None else data
-    run(name, short=short, as_json=as_json, data=folder, state_dir=settings.state_dir)
+    form = Form.JSON if as_json else Form.MARKDOWN if markdown else Form.TABLE
+    run(name, short=short, only=frozenset(only or ()), form=form, data=folder, state_dir=settings.state_dir)
 
 
 @db_app.command("upgrade")

@@ -66,22 +66,24 @@ class ClientBench:
     short: Size = SHORT
 
     def measure(self, lab: Lab) -> Iterator[Outcome]:
-        """Measure all rows."""
+        """Measure the rows that are wanted, and what is measured along with them."""
         size = self.short if lab.short else self.full
         seed = self.seed
-        yield from _or_broken(lambda: speed.throughput(size.speed, seed), speed.THROUGHPUT)
-        yield from _or_broken(lambda: speed.cpu(size.speed, seed), speed.CPU_SDK, speed.CPU_BARE)
-        yield from _or_broken(lambda: speed.decode(size.speed, seed), speed.DECODE_EVENTS, speed.DECODE_PROFILES)
-        yield from _or_broken(lambda: importing.importing(size.imports, lab.scratch), importing.IMPORT)
-        yield from _or_broken(lambda: [limit_one(lab, seed)], LIMIT_ONE)
-        yield from _or_broken(lambda: [limit_four(lab, seed)], LIMIT_FOUR)
+        yield from _or_broken(lab, lambda: speed.throughput(size.speed, seed), speed.THROUGHPUT)
+        yield from _or_broken(lab, lambda: speed.cpu(size.speed, seed), speed.CPU_SDK, speed.CPU_BARE)
+        yield from _or_broken(lab, lambda: speed.decode(size.speed, seed), speed.DECODE_EVENTS, speed.DECODE_PROFILES)
+        yield from _or_broken(lab, lambda: importing.importing(size.imports, lab.scratch), importing.IMPORT)
+        yield from _or_broken(lab, lambda: [limit_one(lab, seed)], LIMIT_ONE)
+        yield from _or_broken(lab, lambda: [limit_four(lab, seed)], LIMIT_FOUR)
         faults = (trouble.FAULTS, trouble.FAULTS_DOUBLED, trouble.FAULTS_P99)
-        yield from _or_broken(lambda: trouble.faults(size.trouble, seed), *faults)
-        yield from _or_broken(lambda: trouble.unsafe(size.trouble, seed), trouble.UNSAFE)
+        yield from _or_broken(lab, lambda: trouble.faults(size.trouble, seed), *faults)
+        yield from _or_broken(lab, lambda: trouble.unsafe(size.trouble, seed), trouble.UNSAFE)
 
 
-def _or_broken(measure: Callable[[], Iterable[Outcome]], *rows: Row) -> Iterator[Outcome]:
+def _or_broken(lab: Lab, measure: Callable[[], Iterable[Outcome]], *rows: Row) -> Iterator[Outcome]:
     """What is measured of these rows; those that are not when something goes wrong are broken."""
+    if not lab.wants(rows):
+        return
     left = {row.id for row in rows}
     try:
         for outcome in measure():

@@ -55,7 +55,7 @@ def faults(share: float = SHARE, operations: Sequence[str] = ("*",)) -> str:
     """
     each = share / len(_KINDS)
     # The emulator asks one after the other: the later ones see only who was spared so far.
-    drawn = [f"{kind}@{each / (1 - each * before)!r}" for before, kind in enumerate(_KINDS)]
+    drawn = [f"{kind}@{each / (1 - each * before):.9f}" for before, kind in enumerate(_KINDS)]
     return "; ".join(f"{operation}:{kind}" for operation in operations for kind in drawn)
 
 

@@ -57,7 +57,7 @@ class CallersSize:
 
 
 FULL: Final = CallersSize(calm_seconds=60, kills=30, hints_seconds=30)
-SHORT: Final = CallersSize(calm_seconds=4, kills=2, hints_seconds=3)
+SHORT: Final = CallersSize(calm_seconds=3, kills=1, hints_seconds=2)
 
 
 def measure(lab: Lab, seed: int) -> Iterator[Outcome]:
@@ -73,11 +73,7 @@ def measure(lab: Lab, seed: int) -> Iterator[Outcome]:
         f"and faults in 12 % of its requests; SQLite; calm: {len(calm.calls):,} stories, failing "
         f"{100 * calm.failing_share:.2g} %"
     )
-    seconds = (
-        f"p99 {1000 * trouble.seconds(0.99):,.0f} ms, median {1000 * trouble.seconds(0.5):,.0f} ms; calm "
-        f"{1000 * calm.seconds(0.99):,.0f} ms and {1000 * calm.seconds(0.5):,.0f} ms; when hints fail too "
-        f"{1000 * hints.seconds(0.99):,.0f} ms and {1000 * hints.seconds(0.5):,.0f} ms"
-    )
+    seconds = f"{trouble.words()}; calm: {calm.words()}; when hints fail too: {hints.words()}"
     n = len(trouble.calls)
     yield Measured(row=FAILING.id, value=100 * trouble.failing_share, n=n, note=f"{note}; {found.words()}")
     yield Measured(row=P99.id, value=trouble.seconds(0.99) / calm.seconds(0.99), n=n, note=f"{seconds}; {note}")

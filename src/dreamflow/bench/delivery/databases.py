@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -28,18 +29,23 @@ from dreamflow.bench.delivery.kills import drained
 from dreamflow.bench.delivery.ledger import audit
 from dreamflow.bench.delivery.producers import Producers
 from dreamflow.bench.model import Broken, Measured, Row, at_least
+from dreamflow.bench.servers.postgres_process import NoPostgresError
+from dreamflow.bench.subject import SubjectError
 from dreamflow.kit.clock import SystemClock
+from dreamflow.kit.db import DatabaseUnavailable
 from dreamflow.outbox import DeliveryKind, DeliveryState
 from dreamflow.outbox.adapters.sql import deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
 
     from dreamflow.bench.delivery.account import Account
     from dreamflow.bench.delivery.house import House
     from dreamflow.bench.delivery.ledger import Found
     from dreamflow.bench.delivery.producers import Produced
+    from dreamflow.bench.delivery.program import Program
     from dreamflow.bench.model import Lab, Outcome
     from dreamflow.bench.servers.postgres_process import PostgresProcess
 
@@ -58,11 +64,8 @@ LEAST: Final = 0.85
 """No pair may be lower; in a short run none is judged by itself."""
 CONNECTIONS: Final = 300
 _MOST_CONNECTIONS: Final = "400"
-WORKERS: Final = 2
-"""For each house."""
 _BULK_LIMIT: Final = "1000"  # with less, Klaviyo's limits and not the database would set the pace
 _CALLERS: Final = 16
-_WARM_UP_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.5
 _UPS_SECONDS: Final = (0.5, 2.5)
 """How long a server is up between two of repeated kills."""
@@ -74,10 +77,13 @@ _DRAIN_SECONDS: Final = 120.0
 class DatabasesSize:
     """How much there is to do."""
 
+    warm_up_seconds: float
     window_seconds: float
     pairs: int
+    workers: int
+    """For each of the two houses."""
     rate: float
-    """Facts in a second, for each of the two houses."""
+    """Facts in a second, for each house."""
     families: int
     terminations: int
     """Times that everybody is thrown out, one after the other."""
@@ -85,8 +91,12 @@ class DatabasesSize:
     """Times that a server is killed where it is killed repeatedly."""
 
 
-FULL: Final = DatabasesSize(window_seconds=60, pairs=5, rate=150, families=1_000, terminations=20, kills=5)
-SHORT: Final = DatabasesSize(window_seconds=3, pairs=1, rate=60, families=100, terminations=3, kills=2)
+FULL: Final = DatabasesSize(
+    warm_up_seconds=5, window_seconds=60, pairs=5, workers=2, rate=150, families=1_000, terminations=20, kills=5
+)
+SHORT: Final = DatabasesSize(
+    warm_up_seconds=1, window_seconds=2.5, pairs=1, workers=1, rate=60, families=100, terminations=3, kills=2
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,24 +175,37 @@ def measure(lab: Lab, seed: int) -> Iterator[Outcome]:
                 threads.submit(_track, scene, disturbances, seed)
                 for scene, disturbances in zip(scenes, TRACKS, strict=True)
             ]
-            tracks = [each.result() for each in running]
-    for number, track in enumerate(tracks):
-        for row, _ in TRACKS[number]:
-            yield judged(row, track, size, is_short=lab.short)
+            ends = [_end(each) for each in running]
+    for disturbances, end in zip(TRACKS, ends, strict=True):
+        for row, _ in disturbances:
+            yield Broken(row.id, end) if isinstance(end, str) else judged(row, end, size, is_short=lab.short)
 
 
 GROUP: Final = Group(rows=(RESTART, TERMINATE, IDLE, KILL, KILLS), measure=measure)
+
+
+def _end(track: Future[Track]) -> Track | str:
+    """What came of a track, or why nothing did: the other one counts nevertheless."""
+    try:
+        return track.result()
+    except (SubjectError, NoPostgresError, DatabaseUnavailable, psycopg.Error, OSError, HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
 
 
 def _track(scene: Scene, disturbances: Sequence[tuple[Row, Callable[[Scene], None]]], seed: int) -> Track:
     """Disturb one server, each kind in turn, with a window before and after each."""
     house, klaviyo, size = scene.house, scene.klaviyo, scene.size
     with ExitStack() as stack:
-        for number in range(WORKERS):
-            worker = house.program("worker", klaviyo.url, log=f"worker-{number}", WORKER__BULK_LIMIT=_BULK_LIMIT)
-            stack.enter_context(worker).until_said("Klaviyo account")
+        workers = [
+            stack.enter_context(
+                house.program("worker", klaviyo.url, log=f"worker-{number}", WORKER__BULK_LIMIT=_BULK_LIMIT)
+            )
+            for number in range(size.workers)
+        ]
+        for worker in workers:
+            worker.until_said("Klaviyo account")
         producers = stack.enter_context(Producers(house, size.rate, callers=_CALLERS, seed=seed))
-        time.sleep(_WARM_UP_SECONDS)
+        time.sleep(size.warm_up_seconds)
         windows = [_window(scene)]
         happened: list[str] = []
         for _ in range(size.pairs):
@@ -190,12 +213,20 @@ def _track(scene: Scene, disturbances: Sequence[tuple[Row, Callable[[Scene], Non
                 disturb(scene)
                 happened.append(row.id)
                 windows.append(_window(scene))
+                _require_alive(workers, row)
         produced = producers.end()
         rates, found = asyncio.run(_check(scene, windows, produced))
     pairs: dict[str, list[tuple[float, float]]] = {}
     for row_id, pair in zip(happened, pairwise(rates), strict=True):
         pairs.setdefault(row_id, []).append(pair)
     return Track(pairs, produced, found)
+
+
+def _require_alive(workers: Sequence[Program], row: Row) -> None:
+    """A worker that ended is no worker that recovers, although the other does its work."""
+    for worker in workers:
+        if not worker.is_running:
+            raise SubjectError(f"a worker ended by itself after {row.id}: {worker.said()[-300:]}")
 
 
 def _window(scene: Scene) -> tuple[datetime, datetime]:
@@ -238,7 +269,7 @@ def judged(row: Row, track: Track, size: DatabasesSize, *, is_short: bool) -> Ou
     ratios = [after / before for before, after in pairs]
     note = (
         f"median of {len(pairs)} pairs of windows of {size.window_seconds:g} s (interval: the lowest and the highest), "
-        f"{size.rate:g} facts/s by {_CALLERS} callers, {WORKERS} workers; completed in a second before and after: "
+        f"{size.rate:g} facts/s by {_CALLERS} callers, {size.workers} workers; completed in a second before and after: "
         f"{', '.join(f'{before:.1f} and {after:.1f}' for before, after in pairs)}; writes refused in all disturbances "
         f"of this server: {track.produced.refused:,}; {track.found.words()}"
     )

@@ -65,7 +65,7 @@ class DiskSize:
     """While the disk is in trouble."""
 
 
-FULL: Final = DiskSize(requests=500)
+FULL: Final = DiskSize(requests=200)
 SHORT: Final = DiskSize(requests=24)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Protocol
@@ -50,4 +51,7 @@ class Group:
             ended, reason = Skipped, str(error)
         except (SubjectError, NoPostgresError, NoKafkaError, DatabaseUnavailable, OSError, HTTPException) as error:
             reason = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - a defect in one group must not cost an hour's figures of the others
+            reason = f"{type(error).__name__}: {error}"
+            lab.say("".join(traceback.format_exception(error)))
         yield from (ended(row.id, reason) for row in self.rows if row.id in left)

@@ -170,7 +170,7 @@ async def audit(database: Database, account: Account, promised: Collection[str])
     Args:
         database: the house's.
         account: where all of it has gone; nothing else has.
-        promised: ids of the facts whose acknowledgement came, or of the stories that they tell of; best a set.
+        promised: ids of the facts whose acknowledgement came, or of the stories that they tell of.
     """
     account.end_faults()
     account.settle()
@@ -194,6 +194,7 @@ def check(
     promised: Collection[str],
 ) -> Found:
     """The check itself; see `audit`."""
+    promised = set(promised)  # it is asked for each delivery
     # An update that says what another of the same profile says is not told apart from it, and left out.
     marks = Counter(entry.mark for entry in house)
     of_mark = {entry.mark: entry for entry in house if marks[entry.mark] == 1}

@@ -57,7 +57,7 @@ class Size:
     """In how long windows it is counted what has arrived."""
 
 
-FULL = Size(down_seconds=1_800, per_second=16, families=10_000, batch=30)
+FULL = Size(down_seconds=1_800, per_second=50, families=10_000, batch=100)
 SHORT = Size(down_seconds=75, per_second=20, families=1_000, batch=10)
 
 

@@ -75,8 +75,16 @@ class Calls:
         return Calls([call for call in self.calls if begin <= call[0] < end])
 
     def seconds(self, share: float) -> float:
-        """How long it took until so many of the calls were answered."""
+        """How long it took until so many of the calls were answered. Raises SubjectError if there was none."""
+        if not self.calls:
+            raise SubjectError("nobody has asked for a story")
         return percentile([seconds for _, seconds, _, _ in self.calls], share)
+
+    def words(self) -> str:
+        """How long it took, for a note."""
+        if not self.calls:
+            return "nobody asked"
+        return f"p99 {1000 * self.seconds(0.99):,.0f} ms, median {1000 * self.seconds(0.5):,.0f} ms"
 
 
 class Parents:

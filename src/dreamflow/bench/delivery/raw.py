@@ -123,7 +123,8 @@ def _one_by_one(row: Row, build: Callable[[], House], many: int, repetitions: in
     passes = [_together(build(), many, seed) for _ in range(repetitions)]
     rates = [each.settled for each in passes]
     note = (
-        f"until every outcome was stored, {CALLERS} callers, each its own durable acknowledgement, worker and callers "
+        f"until every outcome was stored, with a sink that takes everything at once and no question of consent; "
+        f"{CALLERS} callers, each its own durable acknowledgement, worker and callers "
         f"in processes of their own; acknowledged at {_middle(passes, 'stored')} facts/s; processor time of a fact "
         f"{_middle(passes, 'enqueuing')} µs to enqueue, {_middle(passes, 'delivering')} µs to deliver; interval: the "
         f"repetitions"

@@ -21,7 +21,7 @@ from dreamflow.bench.servers.leash import Leash
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0  # recovery after SIGKILL included
 _POLL_SECONDS = 0.005
 _SERVERS_USER = "postgres"  # who runs it when we are root, whom it refuses
 
