@@ -33,9 +33,9 @@ async def here(tmp_path: Path, klaviyo: RunningEmulator, database_url: str | Non
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def _restored_logging() -> Generator[None]:
-    """Logging as it was, for a test that configures it."""
+    """Logging as it was: a test that configures it must not make the others deaf."""
     before = structlog.get_config()
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level

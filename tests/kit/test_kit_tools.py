@@ -172,7 +172,6 @@ def test_what_is_secret_goes_over_https_or_stays_on_this_machine(url: str, *, sa
     assert urls.is_safe(url) is safe
 
 
-@pytest.mark.usefixtures("_restored_logging")
 def test_what_libraries_log_is_told_without_their_words() -> None:
     stream = io.StringIO()
     kit_logging.configure(json=True, stream=stream)
@@ -196,14 +195,12 @@ class FullDisk(io.StringIO):
         raise OSError(errno.ENOSPC, "no space")
 
 
-@pytest.mark.usefixtures("_restored_logging")
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "exception", "critical"])
 def test_a_log_that_cannot_be_written_hurts_nobody(level: str) -> None:
     kit_logging.configure(json=True, level="DEBUG", stream=FullDisk())
     getattr(structlog.get_logger(), level)("something.happened")
 
 
-@pytest.mark.usefixtures("_restored_logging")
 @pytest.mark.parametrize(
     ("level", "told"),
     [
@@ -221,7 +218,6 @@ def test_what_libraries_log_keeps_its_level(level: int, told: str | None) -> Non
     assert [json.loads(line)["level"] for line in stream.getvalue().splitlines()] == ([] if told is None else [told])
 
 
-@pytest.mark.usefixtures("_restored_logging")
 def test_machines_get_one_json_object_a_line_from_the_chosen_level_on() -> None:
     stream = io.StringIO()
     kit_logging.configure(json=True, level="WARNING", stream=stream)
@@ -238,7 +234,6 @@ def test_machines_get_one_json_object_a_line_from_the_chosen_level_on() -> None:
     assert logging.getLogger().level == logging.WARNING
 
 
-@pytest.mark.usefixtures("_restored_logging")
 def test_people_get_text_without_control_codes() -> None:
     stream = io.StringIO()
     kit_logging.configure(json=False, stream=stream)

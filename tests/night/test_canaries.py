@@ -4,7 +4,6 @@ import logging
 from io import StringIO
 from pathlib import Path
 
-import pytest
 from aiohttp import ClientSession, web
 
 from dreamflow.kit import logging as house_logging
@@ -41,7 +40,6 @@ class Wiretap:
             return web.Response(body=content, status=answer.status, headers={"content-type": kind})
 
 
-@pytest.mark.usefixtures("_restored_logging")
 async def test_no_canary_in_any_byte_log_line_url_or_problem(tmp_path: Path, klaviyo: RunningEmulator) -> None:
     tap = Wiretap(klaviyo.url)
     app = web.Application(client_max_size=10_000_000)
