@@ -10,36 +10,19 @@ from typing import Any
 
 import pytest
 
+from bench.delivery_found import RIGHT
 from dreamflow.bench.delivery import api_kills, callers, failpoints, kills
 from dreamflow.bench.delivery.account import Account
 from dreamflow.bench.delivery.group import NotHereError
 from dreamflow.bench.delivery.kills import Half, KillsSize
-from dreamflow.bench.delivery.ledger import Found
 from dreamflow.bench.delivery.witness import Witness
 from dreamflow.bench.model import Broken, Lab, Measured, Outcome, Skipped
 from dreamflow.kit.failpoints import PLACES
-from dreamflow.outbox import Books
 from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import running_emulator
 
 TINY = KillsSize(
     events=60, families=10, burst=20, trickle=5, kills=1, least_single=0.0, least_requests=4, least_faults=0
-)
-RIGHT = Found(
-    lost=0,
-    doubled=0,
-    disorder=0,
-    resent=0,
-    ambiguous=1,
-    deferred=1,
-    unpromised=0,
-    events=30,
-    single=10,
-    updates=3,
-    requests=20,
-    failed=2,
-    books=Books(delivered=33, accepted=33),
-    examples=(),
 )
 
 

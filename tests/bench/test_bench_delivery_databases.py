@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.delivery_found import RIGHT
 from dreamflow.bench.delivery import databases
 from dreamflow.bench.delivery.account import Account
 from dreamflow.bench.delivery.databases import FULL, KILL, DatabasesSize, Scene, Track
@@ -19,28 +20,11 @@ from dreamflow.bench.delivery.witness import Witness
 from dreamflow.bench.model import Broken, Lab, Measured, Outcome, Row, Skipped
 from dreamflow.bench.servers.postgres_process import postgres_programs
 from dreamflow.bench.subject import SubjectError
-from dreamflow.outbox import Books
 from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import running_emulator
 
 TINY = DatabasesSize(
     warm_up_seconds=1, window_seconds=3, pairs=1, workers=1, rate=40, families=20, terminations=1, kills=1
-)
-RIGHT = Found(
-    lost=0,
-    doubled=0,
-    disorder=0,
-    resent=0,
-    ambiguous=1,
-    deferred=1,
-    unpromised=0,
-    events=30,
-    single=10,
-    updates=3,
-    requests=20,
-    failed=2,
-    books=Books(delivered=33, accepted=33),
-    examples=(),
 )
 ROWS = [f"databases-{what}" for what in ("restart", "terminate", "idle", "kill", "kills")]
 

@@ -9,33 +9,17 @@ from typing import Any
 
 import pytest
 
+from bench.delivery_found import RIGHT
 from dreamflow.bench.delivery import soak
 from dreamflow.bench.delivery.account import Account
 from dreamflow.bench.delivery.ledger import Found
 from dreamflow.bench.delivery.soak import Look, SoakSize
 from dreamflow.bench.delivery.witness import Witness
 from dreamflow.bench.model import Broken, Lab, Measured, Outcome
-from dreamflow.outbox import Books
 from klaviyo_emulator import EmulatorConfig
 from klaviyo_emulator.testing import running_emulator
 
 TINY = SoakSize(seconds=2.5, warm_up_seconds=0.5, warm_up_rate=30, every_seconds=0.1, rate=30, families=20)
-RIGHT = Found(
-    lost=0,
-    doubled=0,
-    disorder=0,
-    resent=0,
-    ambiguous=1,
-    deferred=1,
-    unpromised=0,
-    events=30,
-    single=10,
-    updates=3,
-    requests=20,
-    failed=2,
-    books=Books(delivered=33, accepted=33),
-    examples=(),
-)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from dreamflow.bench.servers.postgres_process import PostgresProcess
 from dreamflow.kit.db import CommitUnknown, DatabaseUnavailable, Holding, PostgresDatabase
 from dreamflow.kit.db.writer import GoneOn
+from kit.kit_gate import Gate
 
 pytestmark = pytest.mark.postgres
 
@@ -45,26 +46,6 @@ async def database(another: Open) -> PostgresDatabase:
     database = await another()
     await database.write(metadata.create_all)
     return database
-
-
-class Gate:
-    """A function for the writer that stays inside its transaction until it is let go."""
-
-    def __init__(self, first: Callable[[Connection], object] = lambda _: None) -> None:
-        self._first = first
-        self._entered = threading.Event()
-        self._released = threading.Event()
-
-    def __call__(self, connection: Connection) -> None:
-        self._first(connection)
-        self._entered.set()
-        assert self._released.wait(PATIENCE)
-
-    async def entered(self) -> None:
-        assert await asyncio.to_thread(self._entered.wait, PATIENCE)
-
-    def release(self) -> None:
-        self._released.set()
 
 
 def adding(name: str) -> Callable[[Connection], str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from sqlalchemy import Column, Connection, ForeignKey, Integer, LargeBinary, Met
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from dreamflow.kit.db import DatabaseUnavailable, SqliteDatabase
+from kit.kit_gate import Gate
 
 metadata = MetaData()
 counters = Table(
@@ -42,26 +42,6 @@ async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
     await database.write(metadata.create_all)
     yield database
     await asyncio.wait_for(database.aclose(), PATIENCE)
-
-
-class Gate:
-    """A function for the writer that stays inside its transaction until it is let go."""
-
-    def __init__(self, first: Callable[[Connection], object] = lambda _: None) -> None:
-        self._first = first
-        self._entered = threading.Event()
-        self._released = threading.Event()
-
-    def __call__(self, connection: Connection) -> None:
-        self._first(connection)
-        self._entered.set()
-        assert self._released.wait(PATIENCE)
-
-    async def entered(self) -> None:
-        assert await asyncio.to_thread(self._entered.wait, PATIENCE)
-
-    def release(self) -> None:
-        self._released.set()
 
 
 def adding(name: str, *, ballast: int = 0) -> Callable[[Connection], str]:
