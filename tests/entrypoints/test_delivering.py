@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from io import StringIO
 from unittest.mock import patch
 
 import pytest
+from rich.console import Console
 from structlog.testing import capture_logs
 
 from dreamflow.bootstrap import Mirror
-from dreamflow.entrypoints.delivering import delivering
+from dreamflow.entrypoints.delivering import announcing, delivering
 from world import World
 
 Run = Callable[..., Awaitable[None]]
@@ -80,3 +82,35 @@ async def test_what_waits_to_begin_again_ends_at_once_when_it_is_told(here: Worl
                 await asyncio.sleep(0.001)
     assert run.began == 1
     assert stop.is_set()
+
+
+async def test_the_door_opens_before_klaviyo_has_said_whose_account_it_is(here: World) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def name(_: Mirror) -> str:
+        asked.set()
+        await answer.wait()
+        return "Slow Account"
+
+    console = Console(file=StringIO())
+    with patch.object(Mirror, "account_name", name):
+        async with asyncio.timeout(10), announcing(mirror_of(here), console):
+            await asked.wait()
+            assert said(console) == ""
+            answer.set()
+            while not said(console):  # noqa: ASYNC110 - it is said by itself
+                await asyncio.sleep(0.001)
+    assert said(console) == "Klaviyo account: Slow Account\n"
+
+
+async def test_who_leaves_does_not_wait_for_klaviyo_either(here: World) -> None:
+    console = Console(file=StringIO())
+    with patch.object(Mirror, "account_name", lambda _: asyncio.Event().wait()):
+        async with asyncio.timeout(10), announcing(mirror_of(here), console):
+            await asyncio.sleep(0)
+    assert said(console) == ""
+
+
+def said(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()

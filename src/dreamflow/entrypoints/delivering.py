@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 import structlog
+from rich.console import Console
 
 from dreamflow.bootstrap import Mirror
 from dreamflow.entrypoints.failures import CannotServe
@@ -35,6 +36,21 @@ async def klaviyo_line(mirror: Mirror | None) -> str:
     if mirror is None:
         return "Klaviyo is not configured: bedtime works, and what would be sent waits. Set DREAMFLOW_KLAVIYO__API_KEY."
     return f"Klaviyo account: {await mirror.account_name()}"
+
+
+@asynccontextmanager
+async def announcing(mirror: Mirror | None, console: Console) -> AsyncGenerator[None]:
+    """Say while the block runs which account is kept in step: nobody waits at the door until Klaviyo answers."""
+
+    async def announce() -> None:
+        console.print(await klaviyo_line(mirror))
+
+    task = asyncio.create_task(announce())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

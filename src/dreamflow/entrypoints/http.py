@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from rich.console import Console
 
 from dreamflow.bootstrap import build
-from dreamflow.entrypoints.delivering import delivering, klaviyo_line
+from dreamflow.entrypoints.delivering import announcing, delivering
 from dreamflow.entrypoints.failures import CannotServe
 from dreamflow.entrypoints.running import run as run_loop
 from dreamflow.entrypoints.running import stop_on_signals
@@ -33,7 +33,7 @@ async def _serve(settings: Settings, console: Console) -> None:
     async with AsyncExitStack() as stack:
         sock = stack.enter_context(bind(settings.http.host, settings.http.port))
         house = await stack.enter_async_context(build(settings))
-        console.print(await klaviyo_line(house.mirror))
+        await stack.enter_async_context(announcing(house.mirror, console))
         if settings.worker.embedded:
             beside = delivering(house.upkeep, house.mirror, stop, settings.worker.poll_seconds)
             await stack.enter_async_context(beside)
