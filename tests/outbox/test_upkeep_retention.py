@@ -14,7 +14,7 @@ from dreamflow.outbox import Books, DeadLetterService, DeliveryState, Lane, Unkn
 from dreamflow.outbox.adapters.sql import SqlDeadLetters, SqlSettled, deliveries, journal
 from dreamflow.outbox.adapters.sql.tables import batches, dropped, settled_totals, streams
 from dreamflow.outbox.model import Rejected
-from dreamflow.outbox.service.delivery import Unobserved
+from dreamflow.outbox.ports import Unobserved
 from dreamflow.outbox.service.retention import Retention
 from dreamflow.outbox.service.upkeep import BooksAudit
 from kit.kit_house import EVENING

@@ -26,7 +26,7 @@ from dreamflow.kit.ids import RandomIds
 from dreamflow.outbox import ConsentGate, DeliveryService, Sink
 from dreamflow.outbox.adapters.sql import SqlDeliveries, SqlLeases
 from dreamflow.outbox.model import Accepted
-from dreamflow.outbox.service.delivery import Unobserved
+from dreamflow.outbox.ports import Unobserved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from dreamflow.kit.ids import SeededIds
 from dreamflow.outbox import DeliveryService
 from dreamflow.outbox.adapters.klaviyo import KlaviyoSink
 from dreamflow.outbox.adapters.sql import SqlDeliveries, SqlLeases, append
-from dreamflow.outbox.service.delivery import Unobserved
+from dreamflow.outbox.ports import Unobserved
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
