@@ -64,7 +64,7 @@ async def end(
 @asynccontextmanager
 async def counted_writes(database: Database) -> AsyncIterator[list[str]]:
     """The statements of all write transactions while the block runs."""
-    engine = cast("Any", database)._engines[0]
+    engine = cast("Any", database)._writing
     said: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_: object) -> None:

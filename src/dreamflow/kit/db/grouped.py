@@ -27,7 +27,7 @@ class GroupedDatabase(Database):
     """
 
     def __init__(self, writing: Engine, reading: Engine, manners: Manners) -> None:
-        self._engines = (writing, reading)
+        self._writing = writing
         self._reading = reading
         self._writer = GroupWriter(writing, manners)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="dreamflow-read")
@@ -50,8 +50,8 @@ class GroupedDatabase(Database):
         self._is_closed = True
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.shutdown)
-        for engine in self._engines:
-            engine.dispose()
+        self._writing.dispose()
+        self._reading.dispose()
 
     def _refuse_when_closed(self) -> None:
         if self._is_closed:

@@ -13,19 +13,20 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from typing_extensions import override
 
 from dreamflow.kit.clock import Clock, SystemClock
 from dreamflow.kit.errors import Unavailable
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.kit.logging import where
 from dreamflow.outbox.errors import LeaseLost
-from dreamflow.outbox.model import Batch, Books, DeliveryState, Lane
-from dreamflow.outbox.ports import ConsentGate, DeliveryStore, Intake, LeaseStore, Observer, Sink
+from dreamflow.outbox.model import Batch, Lane
+from dreamflow.outbox.ports import ConsentGate, DeliveryStore, Intake, LeaseStore, Observer, Sink, Unobserved
 from dreamflow.outbox.rules.cutting import Limits
 from dreamflow.outbox.rules.timing import house_wait_seconds
+from dreamflow.outbox.service.door import Door
 from dreamflow.outbox.service.lease import Lease
 from dreamflow.outbox.service.sending import Sender
+from dreamflow.outbox.service.trouble import Trouble
 
 ROOM: Final[Mapping[Lane, int]] = {
     Lane.EVENT: 16,
@@ -41,30 +42,6 @@ LAST_SENDS_SECONDS: Final = 5.0
 """How long what is being sent may take to end when the worker stops."""
 
 _log = structlog.get_logger()
-
-
-class Unobserved(Observer):
-    """Nobody looks."""
-
-    @override
-    def tried(self, lane: Lane, outcome: str) -> None:
-        pass
-
-    @override
-    def ended(self, lane: Lane, state: DeliveryState, count: int) -> None:
-        pass
-
-    @override
-    def died(self, reason: str) -> None:
-        pass
-
-    @override
-    def locked_out(self, *, is_locked: bool) -> None:
-        pass
-
-    @override
-    def balanced(self, books: Books) -> None:
-        pass
 
 
 class DeliveryService:
@@ -111,6 +88,9 @@ class DeliveryService:
         self._intake = intake
         self._reach = reach
         self.lease = Lease(leases, wall_clock or SystemClock(), lease_seconds)
+        observer = observer or Unobserved()
+        self._door = Door(observer)
+        self._trouble = Trouble()
         self._sender = Sender(
             store=store,
             sink=sink,
@@ -118,8 +98,10 @@ class DeliveryService:
             lease=self.lease,
             clock=clock,
             rng=rng,
-            observer=observer or Unobserved(),
+            observer=observer,
             reach=reach,
+            door=self._door,
+            trouble=self._trouble,
         )
         self._sending: dict[asyncio.Task[None], Batch] = {}
 
@@ -207,8 +189,7 @@ class DeliveryService:
             await self._renew()
         arrived = None if self._intake is None else await self._arrived(self._intake)
         now = self._clock.now()
-        locked_until = self._sender.locked_until
-        if locked_until is not None and (self._sending or self._sender.is_locked(now)):
+        if self._door.stays_shut(now, is_knocking=bool(self._sending)):
             return ()
         taken = Counter(batch.lane for batch in self._sending.values())
         room = {lane: count - taken[lane] for lane, count in self._room.items()}
@@ -217,14 +198,14 @@ class DeliveryService:
             now,
             under_way=frozenset(batch.id for batch in self._sending.values()),
             room=room,
-            fresh=self._sender.trouble.fresh(room, now),
+            fresh=self._trouble.fresh(room, now),
             limits=self._limits,
             arrived=arrived,
         )
         if self._intake is not None:
             self._intake.taken([each.id for batch in batches for each in batch.deliveries])
-        # One knock tells whether the door is open again; the others are stored, and come with the next round.
-        return batches if locked_until is None else batches[:1]
+        # Those who are not admitted are stored, and come with a later round.
+        return self._door.admit(batches)
 
     async def _arrived(self, intake: Intake) -> Sequence[str]:
         """Hold what the group gives this worker, and see what waits there."""
@@ -252,5 +233,6 @@ class DeliveryService:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
         self._sending.clear()
-        self._sender.begin_again()
+        self._sender.forget()
+        self._trouble.forget()
         await self.lease.renew()

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -26,11 +26,10 @@ from dreamflow.outbox.rules.outcomes import (
     withheld,
 )
 from dreamflow.outbox.rules.timing import house_wait_seconds, wait_seconds
+from dreamflow.outbox.service.door import LOCKED_SECONDS, Door
 from dreamflow.outbox.service.lease import Lease
 from dreamflow.outbox.service.trouble import Trouble
 
-LOCKED_SECONDS: Final = 60.0
-"""How often it is tried whether a locked door is open again."""
 _CHAINS: Final = 8
 """Profiles of a replayed batch that are sent at the same time."""
 
@@ -46,6 +45,8 @@ class Sender:
         clock: for due times.
         rng: for jitter.
         reach: failpoints.
+        door: locked and unlocked by what the other side says.
+        trouble: told how each try ends.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Sender:
         rng: random.Random,
         observer: Observer,
         reach: Reach,
+        door: Door,
+        trouble: Trouble,
     ) -> None:
         self._store = store
         self._sink = sink
@@ -68,9 +71,8 @@ class Sender:
         self._rng = rng
         self._observer = observer
         self._reach = reach
-        self.trouble = Trouble()
-        self.locked_until: datetime | None = None
-        """Until when the other side's door is not tried again."""
+        self._door = door
+        self._trouble = trouble
         self._unrecorded: set[str] = set()
         """Batches of which a request was begun, and its outcome not stored: it may have had its effect."""
 
@@ -81,25 +83,31 @@ class Sender:
             LeaseLost: it is somebody else's by now.
         """
         self._reach("outbox.claimed")
-        self.trouble.begun(batch)
+        self._trouble.begun(batch)
         if batch.id in self._unrecorded:
             batch = replace(batch, is_ambiguous=True)
+        rest = await self._permitted(batch)
+        if rest is not None:
+            await self._try(rest, stop)
+        self._unrecorded.discard(batch.id)
+
+    async def _permitted(self, batch: Batch) -> Batch | None:
+        """What of a batch may go now, if anything; the others are withheld."""
         permitted = await self._gate.permitted(batch.deliveries)
         remaining = tuple(each for each in batch.deliveries if each.id in permitted)
-        is_short = len(remaining) < len(batch.deliveries)
-        if is_short:
-            # A bulk request that may have arrived is repeated whole or not at all; what is left of it goes singly.
-            is_torn = batch.lane is Lane.EVENTS and batch.is_ambiguous and bool(remaining)
-            into = (NewBatch(Lane.REPLAY, tuple(each.id for each in remaining), is_ambiguous=True),) if is_torn else ()
-            await self._settle(batch, withheld(batch, permitted), into)
-            if is_torn or not remaining:
-                return
-        rest = Batch(batch.id, batch.lane, remaining, batch.attempts, batch.is_ambiguous)
+        if len(remaining) == len(batch.deliveries):
+            return batch
+        # A bulk request that may have arrived is repeated whole or not at all; what is left of it goes singly.
+        is_torn = batch.lane is Lane.EVENTS and batch.is_ambiguous and bool(remaining)
+        into = (NewBatch(Lane.REPLAY, tuple(each.id for each in remaining), is_ambiguous=True),) if is_torn else ()
+        await self._settle(batch, withheld(batch, permitted), into)
+        return None if is_torn or not remaining else replace(batch, deliveries=remaining)
+
+    async def _try(self, batch: Batch, stop: asyncio.Event | None) -> None:
         if batch.lane is Lane.REPLAY:
-            await self._replay(rest, stop)
+            await self._replay(batch, stop)
         else:
-            await self._store_outcome(rest, await self._ask(rest))
-        self._unrecorded.discard(batch.id)
+            await self._store_outcome(batch, await self._ask(batch))
 
     async def _ask(self, batch: Batch) -> Answer:
         self._look_before_leaping()
@@ -126,13 +134,13 @@ class Sender:
     async def _store_outcome(self, batch: Batch, answer: Answer) -> None:
         match next_step(batch, answer):
             case Settle(verdicts, into):
-                self.trouble.worked(batch)
+                self._trouble.worked(batch)
                 await self._settle(batch, verdicts, into)
             case TryAgain() as again:
-                self.trouble.failed(batch, self._clock.now())
+                self._trouble.failed(batch, self._clock.now())
                 await self._defer(batch, again)
         if not isinstance(answer, Locked):
-            self._unlock()
+            self._door.unlock()
 
     async def _replay(self, batch: Batch, stop: asyncio.Event | None) -> None:
         """One by one, in order for each profile; the first failure ends the try."""
@@ -189,8 +197,7 @@ class Sender:
         seconds = wait_seconds(batch.attempts + 1, asked, self._rng.random())
         due = self._clock.now() + timedelta(seconds=seconds)
         if again.is_locked:
-            self.locked_until = due
-            self._observer.locked_out(is_locked=True)
+            self._door.lock(due)
             _log.error("outbox.locked_out", reason=again.reason, wait_seconds=round(seconds, 2))
         else:
             _log.warning("outbox.deferred", batch=batch.id, reason=again.reason, wait_seconds=round(seconds, 2))
@@ -199,21 +206,9 @@ class Sender:
             lambda: self._store.defer(self._lease.worker, batch, due, again.reason, is_ambiguous=is_ambiguous)
         )
 
-    def is_locked(self, now: datetime) -> bool:
-        """Whether nothing is tried yet, because the other side's door was locked a moment ago."""
-        # Later than that it is only by a clock that was put back.
-        latest = timedelta(seconds=LOCKED_SECONDS)
-        return self.locked_until is not None and timedelta() < self.locked_until - now <= latest
-
-    def begin_again(self) -> None:
+    def forget(self) -> None:
         """Forget batches: they are somebody else's by now."""
-        self.trouble = Trouble()
         self._unrecorded.clear()
-
-    def _unlock(self) -> None:
-        if self.locked_until is not None:
-            self.locked_until = None
-            self._observer.locked_out(is_locked=False)
 
     def _look_before_leaping(self) -> None:
         """A process that slept past its lease must not send: others may be at it.

@@ -24,6 +24,12 @@ class Trouble:
         self._probed: dict[Lane, datetime] = {}
         self._put_off: defaultdict[Lane, set[str]] = defaultdict(set)
 
+    def forget(self) -> None:
+        """Begin anew: the batches are somebody else's by now."""
+        self._failures.clear()
+        self._probed.clear()
+        self._put_off.clear()
+
     def begun(self, batch: Batch) -> None:
         """A try of this batch begins."""
         self._put_off[batch.lane].discard(batch.id)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 T = TypeVar("T", str, int)
 
 _APPENDING: Final = 0x0D5EA
-"""Key of the advisory lock that whoever writes the journal shares until its commit. Any number will do."""
+"""Key of the advisory lock that whoever appends facts shares until its commit. Any number will do."""
 
 
 def inserting(connection: Connection, table: Table) -> PostgresInsert | SqliteInsert:
@@ -31,7 +31,7 @@ def for_update(query: Select[*tuple[Any, ...]], *, skip_locked: bool = False) ->
 
 
 def announce_appending(connection: Connection) -> None:
-    """Say, until the commit, that seqs of the journal are being given out.
+    """Say, until the commit, that seqs of the journal and of deliveries are being given out.
 
     PostgreSQL gives numbers out in one order and makes rows visible in another. A reader that has seen 7 must not
     conclude that 6 is there. Whoever writes holds this lock from before the first number until the commit, which
@@ -42,7 +42,7 @@ def announce_appending(connection: Connection) -> None:
 
 
 def appenders(connection: Connection) -> frozenset[str]:
-    """Transactions that are giving out seqs of the journal right now: whatever they wrote is not visible yet.
+    """Transactions that are giving out seqs right now: whatever they wrote is not visible yet.
 
     Looking holds nobody up. An exclusive lock that is waited for would: all who come later queue behind it.
     """

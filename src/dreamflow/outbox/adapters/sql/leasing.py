@@ -9,7 +9,7 @@ from typing_extensions import override
 from dreamflow.kit.db import Database
 from dreamflow.kit.failpoints import Reach, inert
 from dreamflow.outbox.adapters.sql.dialect import for_update, insert_missing
-from dreamflow.outbox.adapters.sql.tables import batches, leases, workers
+from dreamflow.outbox.adapters.sql.tables import batches, is_orphan, leases, workers
 from dreamflow.outbox.errors import LeaseLost
 from dreamflow.outbox.ports import LeaseStore
 from dreamflow.outbox.rules.partitions import PARTITIONS, fair_share
@@ -133,8 +133,7 @@ class SqlLeases(LeaseStore):
     def _adopt(self, connection: Connection, worker: str) -> None:
         if self._pool == DELIVERY:
             # By its owner's name too: what a worker stored while it was being buried, nobody has let go.
-            is_orphan = or_(batches.c.owner.is_(None), batches.c.owner.not_in(select(workers.c.id)))
-            orphans = select(batches.c.id).where(batches.c.open, is_orphan).limit(100)
+            orphans = select(batches.c.id).where(is_orphan(select(workers.c.id))).limit(100)
             found = connection.execute(for_update(orphans, skip_locked=True)).scalars().all()
             # Whoever had it may have sent it and died before saying so.
             adopted = {"owner": worker, "ambiguous": True}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, exists, select
+from sqlalchemy import Connection, Select, and_, delete, exists, select
 from typing_extensions import override
 
 from dreamflow.kit.db import Database
@@ -59,14 +59,7 @@ class SqlSettled(SettledStore):
         return await self._database.write(lambda connection: connection.execute(empty).rowcount)
 
     async def _remove(self, state: DeliveryState, before: datetime, limit: int) -> int:
-        old = select(deliveries.c.seq, deliveries.c.id).where(deliveries.c.state == state, ENDED)
-        if state is DeliveryState.DEAD:
-            # Its time begins when it is dropped; until then it is still somebody's to mend.
-            old = old.join(dropped, dropped.c.delivery == deliveries.c.id).where(dropped.c.at < before)
-        else:
-            if state is DeliveryState.DELIVERED:
-                old = old.where(~_KEEPS_FROM_TURNING_BACK)
-            old = old.where(deliveries.c.settled_at < before).order_by(deliveries.c.settled_at)
+        old = _old(state, before)
         # Looking is a read: a night without work must not keep the disk busy.
         if await self._database.read(lambda connection: connection.execute(old.limit(1)).first()) is None:
             return 0
@@ -86,6 +79,18 @@ class SqlSettled(SettledStore):
             return gone
 
         return await self._database.write(write)
+
+
+def _old(state: DeliveryState, before: datetime) -> Select[int, str]:
+    """What of a state has had its time, oldest first."""
+    old = select(deliveries.c.seq, deliveries.c.id).where(deliveries.c.state == state, ENDED)
+    if state is DeliveryState.DEAD:
+        # Its time begins when it is dropped; until then it is still somebody's to mend.
+        old = old.join(dropped, dropped.c.delivery == deliveries.c.id)
+        return old.where(dropped.c.at < before).order_by(dropped.c.at)
+    if state is DeliveryState.DELIVERED:
+        old = old.where(~_KEEPS_FROM_TURNING_BACK)
+    return old.where(deliveries.c.settled_at < before).order_by(deliveries.c.settled_at)
 
 
 def _count(connection: Connection, state: DeliveryState, gone: int) -> None:

@@ -11,9 +11,9 @@ from dreamflow.outbox.adapters.sql.looking import oldest_waiting
 from dreamflow.outbox.adapters.sql.tables import (
     ENDED,
     IN_A_BATCH,
-    batches,
     deliveries,
     dropped,
+    is_orphan,
     journal,
     leases,
     workers,
@@ -54,7 +54,7 @@ def standing_of(connection: Connection, now: datetime) -> Standing:
     alive = select(workers.c.id).where(workers.c.until >= now)
     living = select(workers.c.pool, func.count()).where(workers.c.until >= now).group_by(workers.c.pool)
     held = select(leases.c.pool, func.count()).where(leases.c.owner.in_(alive)).group_by(leases.c.pool)
-    orphans = select(func.count()).where(batches.c.open, func.coalesce(batches.c.owner, "").not_in(alive))
+    orphans = select(func.count()).where(is_orphan(alive))
     is_dropped = exists().where(dropped.c.delivery == deliveries.c.id)
     dead = select(func.count()).where(deliveries.c.state == DeliveryState.DEAD, ENDED, ~is_dropped)
     return Standing(

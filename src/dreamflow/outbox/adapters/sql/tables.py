@@ -7,14 +7,17 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
     and_,
     literal_column,
+    or_,
     text,
 )
 
@@ -154,3 +157,8 @@ dropped = Table(
     Column("reason", String, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+
+def is_orphan(alive: Select[str]) -> ColumnElement[bool]:
+    """Whether an open batch is nobody's: its worker let go of it, or is not among those who live."""
+    return and_(batches.c.open, or_(batches.c.owner.is_(None), batches.c.owner.not_in(alive)))
