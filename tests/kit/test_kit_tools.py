@@ -21,6 +21,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 from typing_extensions import override
 
@@ -86,6 +87,19 @@ async def test_a_stored_moment_comes_back_as_the_same_moment_in_utc(tmp_path: Pa
     assert list(read) == told
     assert [at and at.tzinfo for at in read] == [UTC, UTC, None]
     await database.aclose()
+
+
+ZONES = st.timedeltas(min_value=timedelta(hours=-23), max_value=timedelta(hours=23)).map(timezone)
+
+
+@given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=ZONES))  # noqa: DTZ001 - bounds
+def test_a_moment_is_text_to_sqlite_as_sqlalchemy_would_write_it(at: datetime) -> None:
+    dialect = sqlite.dialect()
+    ours = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
+    theirs = sqlite.DATETIME().bind_processor(dialect)
+    assert ours is not None
+    assert theirs is not None
+    assert ours(at) == theirs(at.astimezone(UTC))
 
 
 async def test_a_moment_without_a_zone_is_refused(tmp_path: Path) -> None:

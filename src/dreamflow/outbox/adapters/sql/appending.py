@@ -94,7 +94,7 @@ def row_of(envelope: Envelope, outgoing: Outgoing, *, place: int, number: int) -
         "parent": envelope.parent,
         "number": number,
         "partition": partition_of(envelope.parent),
-        "kind": DeliveryKind.PROFILE if is_profile else DeliveryKind.EVENT,
+        "kind": (DeliveryKind.PROFILE if is_profile else DeliveryKind.EVENT).value,
         "name": "profile" if is_profile else content.metric,
         "body": encode(body),
         "identity": sorted(content.identity) if is_profile else [],
@@ -102,5 +102,5 @@ def row_of(envelope: Envelope, outgoing: Outgoing, *, place: int, number: int) -
         "ledger_entry": outgoing.ledger_entry,
         "occurred_at": leaving_time(envelope.occurred_at),
         "backfill": envelope.simulated,
-        "state": DeliveryState.PENDING,
+        "state": DeliveryState.PENDING.value,  # SQLite's driver looks long at a member of an enum
     }

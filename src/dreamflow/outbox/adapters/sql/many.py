@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, Connection, Dialect, Table, text
 
-encode: Final = json.JSONEncoder(separators=(",", ":"), default=datetime.isoformat).encode
-"""JSON without blanks; a time as ISO 8601."""
+encode: Final = json.JSONEncoder(separators=(",", ":"), default=datetime.isoformat, check_circular=False).encode
+"""JSON without blanks; a time as ISO 8601. What holds itself has no end here."""
 
 Row = Mapping[str, Any]
 
