@@ -49,7 +49,10 @@ class Failed(Generic[T]):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BulkResult(Generic[T]):
-    """What became of everything: ``total`` is the sum of all of these."""
+    """What became of everything: ``total`` is the sum of all of these.
+
+    Batches are on their way at the same time: what became of their entries stands in the order in which it was known.
+    """
 
     sent: int = 0
     """How many Klaviyo took; of what a job does, how many it did without telling of an error."""
